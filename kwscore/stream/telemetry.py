@@ -1,0 +1,69 @@
+"""One record per hop, and the interface of everything that makes such records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What a network computed for one frame.
+
+    ``frame``       frame index since reset, 0-based.
+    ``sample``      index of the frame's last sample since reset: 160 * frame + 511.
+    ``level_dbfs``  RMS level of the hop's newest 160 samples (first frame: of its 512), dB re full scale
+                    (full-scale square wave = 0 dB), -120 for digital silence.
+    ``mel``         (40,) linear mel magnitudes, before any gate or floor.
+    ``snr``         (40,) the network's own per-band SNR estimate in 0..1 (section 3.3).
+    ``routing``     (experts,) PCEN mixing weights, sum 1; see ``Engine.expert_names``; empty for log front ends.
+    ``delta``       (blocks, channels) SSM step size.
+    ``logits``      (12,) in the order of ``kwscore.LABELS``.
+    ``elapsed_us``  time the engine needed for this frame, microseconds.
+    """
+
+    frame: int
+    sample: int
+    level_dbfs: float
+    mel: Array
+    snr: Array
+    routing: Array
+    delta: Array
+    logits: Array
+    elapsed_us: float
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Turns samples into telemetry. Float, integer and board engines satisfy it and are injected."""
+
+    @property
+    def name(self) -> str:
+        """Network name, for instance ``NanoMamba-Tiny-DualPCEN``."""
+
+    @property
+    def model_hash(self) -> str:
+        """First 12 hex digits of the SHA-256 over the weights."""
+
+    @property
+    def expert_names(self) -> Sequence[str]:
+        """Names of the entries of ``Telemetry.routing``."""
+
+    @property
+    def blocks(self) -> int: ...
+
+    @property
+    def channels(self) -> int:
+        """SSM channels per block (D)."""
+
+    def process(self, samples: NDArray[np.generic]) -> list[Telemetry]:
+        """Take any number of mono 16 kHz samples (int16, or float32 in [-1, 1]); return the finished frames."""
+
+    def reset(self) -> None:
+        """Return to the state of a new engine."""
