@@ -1,0 +1,5 @@
+"""``python -m kwscore`` is ``kwscope``."""
+
+from kwscore.cli.main import main
+
+main()

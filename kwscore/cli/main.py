@@ -1,0 +1,114 @@
+"""The command line: ``kwscope`` opens the window, its sub-commands work without one.
+
+A sub-command is one file in this folder with one function, and one line in ``_commands`` below.
+Modules here import only light things at the top; what is heavy is imported where it is used, so that
+``--help`` and wrong use answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from kwscore import __version__
+from kwscore.cli import window
+from kwscore.errors import KWScopeError
+
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
+
+
+class _Group(TyperGroup):
+    """Turns expected failures into one line on stderr and an exit status; never a traceback for bad input."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # here, where a closed pipe can still be answered
+            return result
+        except KWScopeError as error:
+            print(f"kwscope: {error}", file=sys.stderr)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        except BrokenPipeError:
+            _discard_stdout()
+            raise typer.Exit(EXIT_BROKEN_PIPE) from None
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            print(f"kwscope: {where}{error.strerror or error}", file=sys.stderr)
+            _discard_stdout()
+            raise typer.Exit(2) from None
+
+
+app = typer.Typer(
+    name="kwscope",
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    epilog="Exit status: 0 done, 1 the answer is no, 2 wrong use or bad input, 130 interrupted.",
+)
+
+
+def _commands() -> None:
+    """Register every sub-command: one line each, in the order that --help shows."""
+
+
+@app.callback(invoke_without_command=True)
+def _window(
+    ctx: typer.Context,
+    source: Annotated[
+        str | None, typer.Option(metavar="mic|demo|FILE", help="What to hear; default: what was used last.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME|PATH", help="Network to run.")] = None,
+    screenshot: Annotated[
+        str | None, typer.Option(metavar="PNG", help="Leave a picture of the window here on closing.")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="Close after so many seconds.")] = None,
+    theme: Annotated[window.Theme | None, typer.Option(help="Colours.")] = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """See what a five-thousand-parameter network hears, and why it decides.
+
+    Without a command this opens the window; with one it works in the terminal.
+    """
+    if version:
+        print(f"kwscope {__version__}")
+        raise typer.Exit
+    given = {"--source": source, "--model": model, "--screenshot": screenshot, "--seconds": seconds, "--theme": theme}
+    if ctx.invoked_subcommand is not None:
+        for option, value in given.items():
+            if value is not None:
+                raise typer.BadParameter(f"{option} before '{ctx.invoked_subcommand}' has no effect: put it after.")
+        return
+    raise typer.Exit(window.open_window(source, model, screenshot, seconds, theme))
+
+
+def _discard_stdout() -> None:
+    """Point stdout at nothing, so that the interpreter's own flush at exit cannot fail a second time."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):  # stdout is no file (a test runner's) or already closed
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (lives until exit)
+
+
+_commands()
+
+
+def main() -> None:
+    """Entry point of the ``kwscope`` program."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # file names need not be valid text
+    try:
+        app(prog_name="kwscope")
+    finally:
+        try:
+            sys.stdout.flush()  # --help and usage errors do not pass through _Group.invoke
+        except OSError:
+            _discard_stdout()
