@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 import tempfile
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 
 from kwscore.errors import KWScopeError
@@ -15,7 +15,7 @@ HEADLESS_SECONDS = 30.0
 HEADLESS_PICTURE = "kwscope-window.png"
 
 
-class Theme(str, Enum):
+class Theme(StrEnum):
     """Colours of the window."""
 
     auto = "auto"
