@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 def rms(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """sqrt(mean(x^2) + 1e-10) over the last axis, kept as an axis of length 1 (published form, finite for silence)."""
     power = np.einsum("...i,...i->...", x, x)[..., None] / np.float32(max(x.shape[-1], 1))
-    level: NDArray[np.float32] = np.sqrt(power + np.float32(1e-10))
-    return level
+    return np.sqrt(power + np.float32(1e-10)).astype(np.float32, copy=False)
 
 
 def mix(speech: NDArray[np.float32], noise: NDArray[np.float32], snr_db: ArrayLike) -> NDArray[np.float32]:
@@ -21,4 +20,4 @@ def mix(speech: NDArray[np.float32], noise: NDArray[np.float32], snr_db: ArrayLi
     """
     snr = np.asarray(snr_db, dtype=np.float32)[..., None]
     gain = rms(speech) / np.float32(10) ** (snr / np.float32(20)) / rms(noise)
-    return speech + noise * gain
+    return (speech + noise * gain).astype(np.float32, copy=False)

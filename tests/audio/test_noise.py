@@ -118,7 +118,8 @@ def test_crossfade_of_white_noise_leaves_no_seam():
 
 def test_babble_from_clips_sums_clips_and_refuses_none():
     rng = np.random.default_rng(8)
-    clips = [rng.integers(-3000, 3000, 9_000).astype(np.int16), rng.normal(0, 0.1, 20_000).astype(np.float32)]
+    loud = rng.integers(-3000, 3000, 9_000).astype(np.int16)
+    clips: list[np.ndarray] = [loud, rng.normal(0, 0.1, 20_000).astype(np.float32)]
     x = babble_from_clips(clips, LN, rng)
     assert x.shape == (LN,)
     assert np.abs(x).max() == pytest.approx(0.7, abs=1e-5)
