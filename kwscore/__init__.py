@@ -3,7 +3,23 @@
 Torch is imported only when a torch network is asked for, so that the window and the stream engines start fast.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from kwscore.constants import LABELS
 
+if TYPE_CHECKING:
+    from kwscore.models.registry import create_model
+
 __version__ = "0.1.0"
-__all__ = ["LABELS", "__version__"]
+__all__ = ["LABELS", "__version__", "create_model"]
+
+_LAZY = {"create_model": "kwscore.models.registry"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'kwscore' has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

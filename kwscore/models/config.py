@@ -1,0 +1,132 @@
+"""Names and shapes of the networks. Imports no torch, so that the window and the stream engines can read them."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from kwscore.constants import CLIP_FRAMES
+from kwscore.errors import KWScopeError
+
+Frontend = Literal["log", "pcen", "dual", "tri"]
+Schedule = Literal["clip", "stream"]
+Mode = Literal["full", "dt_only", "b_only", "standard"]
+SsmKind = Literal["v1", "v2", "nc", "tcn"]
+
+D_CONV = 3
+"""Taps of the causal depthwise convolution."""
+EXPERT_NAMES: dict[str, tuple[str, ...]] = {
+    "log": (),
+    "pcen": ("stationary",),
+    "dual": ("non-stationary", "stationary"),
+    "tri": ("non-stationary", "stationary", "coloured"),
+}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "frontend": ("log", "pcen", "dual", "tri"),
+    "ssm": ("v1", "v2", "nc", "tcn"),
+    "mode": ("full", "dt_only", "b_only", "standard"),
+    "schedule": ("clip", "stream"),
+}
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Everything that shapes one NanoMamba network; weights apart.
+
+    ``frontend_version`` 1 or 2 (smoothed routing, SNR-adaptive PCEN); ``lsg`` spectral gate on the mel magnitudes;
+    ``tiny_conv`` 3x3 convolution on them; ``nasg`` clip-level noise hint; ``mode`` ablation of the SNR modulation.
+    ``norm_prior`` frames the corpus statistics are worth and ``norm_horizon`` frames of the exponential window
+    (stream schedule). ``tilt`` and ``nonstationary_delta`` describe old published generations.
+    """
+
+    name: str
+    d_model: int
+    d_state: int
+    layers: int = 2
+    frontend: Frontend = "dual"
+    frontend_version: int = 1
+    ssm: SsmKind = "v1"
+    lsg: bool = False
+    tiny_conv: bool = False
+    nasg: bool = False
+    mode: Mode = "full"
+    schedule: Schedule = "stream"
+    norm_prior: int = 40
+    norm_horizon: int = CLIP_FRAMES
+    tilt: bool = True
+    nonstationary_delta: tuple[float, float] = (0.5, 5.0)
+
+    def __post_init__(self) -> None:
+        for field, allowed in _CHOICES.items():
+            value = getattr(self, field)
+            if value not in allowed:
+                raise KWScopeError(f"{field}={value!r} of {self.name} is not possible: use {', '.join(allowed)}.")
+        if self.frontend_version not in (1, 2):
+            raise KWScopeError(f"frontend_version={self.frontend_version} of {self.name} must be 1 or 2.")
+        for field, least in (("d_model", 2), ("d_state", 1), ("layers", 1), ("norm_prior", 0), ("norm_horizon", 2)):
+            value = getattr(self, field)
+            if not isinstance(value, int) or value < least:
+                raise KWScopeError(f"{field}={value!r} of {self.name} must be a whole number of at least {least}.")
+        object.__setattr__(self, "nonstationary_delta", tuple(self.nonstationary_delta))
+
+    @property
+    def d_inner(self) -> int:
+        """Channels D of the SSM: floor(1.5 d_model)."""
+        return self.d_model * 3 // 2
+
+    @property
+    def expert_names(self) -> tuple[str, ...]:
+        """Names of the PCEN experts, in the order of the routing weights; empty for the log front end."""
+        return EXPERT_NAMES[self.frontend]
+
+    @property
+    def running_floor(self) -> bool:
+        """Whether the noise floor follows the signal (every front end but log)."""
+        return self.frontend != "log"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for a card."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> NetworkConfig:
+        """Inverse of ``to_dict``; refuses unknown or missing fields."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise KWScopeError(f"The network description has unknown fields: {', '.join(unknown)}.")
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise KWScopeError(f"The network description is incomplete: {error}.") from error
+
+
+def _family() -> dict[str, NetworkConfig]:
+    tiny: dict[str, Any] = {"d_model": 16, "d_state": 4}
+    configs = [
+        NetworkConfig("NanoMamba-Tiny", **tiny, frontend="log"),
+        NetworkConfig("NanoMamba-Tiny-DualPCEN", **tiny, frontend="dual"),
+    ]
+    return {config.name: config for config in configs}
+
+
+REGISTRY: dict[str, NetworkConfig] = _family()
+"""Every NanoMamba network by name."""
+
+
+def network_config(name: str, **overrides: Any) -> NetworkConfig:
+    """The configuration registered as ``name``, with fields replaced by ``overrides``.
+
+    Raises KWScopeError for an unknown name or field.
+    """
+    if name not in REGISTRY:
+        near = get_close_matches(name, REGISTRY, n=3, cutoff=0.3)
+        raise KWScopeError(
+            f"There is no network named {name!r}; did you mean {' or '.join(near or list(REGISTRY)[:3])}?"
+        )
+    try:
+        return dataclasses.replace(REGISTRY[name], **overrides)
+    except TypeError as error:
+        raise KWScopeError(f"{name} cannot be changed so: {error}.") from error

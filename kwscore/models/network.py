@@ -1,0 +1,152 @@
+"""The NanoMamba network in both schedules."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kwscore.constants import N_CLASSES, N_MELS
+from kwscore.errors import KWScopeError
+from kwscore.models.block import Block
+from kwscore.models.config import NetworkConfig, Schedule
+from kwscore.models.melbank import mel_filterbank
+from kwscore.models.routing import FrontendOutput, make_frontend
+from kwscore.models.spectrum import FrequencyFloor, SnrEstimator, magnitude_spectrum
+from kwscore.models.statistics import STATISTICS_MOMENTUM, StreamNorm, clip_norm, windowed_mean
+
+
+class FrameOutputs(NamedTuple):
+    """Everything a network computes, frame by frame: logits (B, T, 12), mel and snr (B, T, 40), routing (B, T, E),
+    delta (B, T, blocks, D)."""
+
+    logits: Tensor
+    mel: Tensor
+    snr: Tensor
+    routing: Tensor
+    delta: Tensor
+
+
+class NanoMamba(nn.Module):
+    """Waveform (B, S) in [-1, 1] -> logits (B, 12), with the published tensor names and shapes.
+
+    ``features`` (waveform -> mel, snr), ``hidden`` (mel, snr -> final norm) and ``pool`` (-> logits) are its three
+    stages, so that training can run from cached features. ``card`` is the card of a loaded checkpoint or None.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.card: dict[str, Any] | None = None
+        self.register_buffer("mel_fb", torch.from_numpy(mel_filterbank()))
+        self.snr_estimator = SnrEstimator(config)
+        prefix, frontend = make_frontend(config)
+        self._frontend_name = prefix or "log_frontend"
+        self.add_module(self._frontend_name, frontend)
+        if config.frontend != "log":
+            self.freq_dep_floor = FrequencyFloor()
+        if config.schedule == "stream":
+            self.stream_norm = StreamNorm(config)
+        self.patch_proj = nn.Linear(N_MELS, config.d_model)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.final_norm = nn.LayerNorm(config.d_model)
+        self.classifier = nn.Linear(config.d_model, N_CLASSES)
+
+    @property
+    def schedule(self) -> Schedule:
+        """``clip`` or ``stream``."""
+        return self.config.schedule
+
+    @property
+    def causal(self) -> bool:
+        return self.config.schedule == "stream"
+
+    def features(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """Linear mel magnitudes and SNR estimate, each (B, T, 40), of samples (B, S) in [-1, 1].
+
+        The spectrum is data (no gradient); ``snr`` is differentiable in the SNR estimator's parameters.
+        """
+        with torch.no_grad():
+            magnitude = magnitude_spectrum(waveform.to(self.classifier.weight.dtype), centred=not self.causal)
+            mel = F.linear(magnitude, self.get_buffer("mel_fb"))
+        return mel, self.snr_estimator(magnitude, self.get_buffer("mel_fb"))
+
+    def frontend(self, mel: Tensor, snr: Tensor) -> FrontendOutput:
+        """Un-normalised feature, routing and gate of mel magnitudes and SNR (B, T, 40)."""
+        if self.config.frontend != "log":
+            mel = self.freq_dep_floor(mel)
+        output: FrontendOutput = self.get_submodule(self._frontend_name)(mel, snr)
+        return output
+
+    def normalise(self, feature: Tensor) -> Tensor:
+        """Clip or running normalisation of (B, T, 40); training updates the corpus statistics."""
+        if not self.causal:
+            return clip_norm(feature)
+        if self.training:
+            self.stream_norm.update(feature.detach())
+        normalised: Tensor = self.stream_norm(feature)
+        return normalised
+
+    @torch.no_grad()
+    def update_stream_statistics(self, feature: Tensor, momentum: float = STATISTICS_MOMENTUM) -> None:
+        """Move the corpus statistics of the stream schedule towards those of a front-end output (B, T, 40).
+
+        Training does so by itself at every ``hidden`` call; ``momentum=1.0`` replaces them.
+        """
+        if not self.causal:
+            raise KWScopeError(f"{self.config.name} in the clip schedule has no stream statistics.")
+        self.stream_norm.update(feature, momentum)
+
+    def _encode(self, mel: Tensor, snr: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, list[Tensor]]:
+        front = self.frontend(mel, snr)
+        feature = self.normalise(front.feature)
+        if mask is not None:
+            feature = feature * mask
+        x = self.patch_proj(feature)
+        snr_mean = snr.mean(-1)
+        deltas = []
+        for block in self.blocks:
+            x, delta = block(x, snr, snr_mean, front.gate)
+            deltas.append(delta)
+        return self.final_norm(x), front.routing, deltas
+
+    def hidden(self, mel: Tensor, snr: Tensor, spec_augment_mask: Tensor | None = None) -> Tensor:
+        """Final-norm outputs (B, T, d) of mel magnitudes and SNR (B, T, 40).
+
+        ``spec_augment_mask`` (B, T, 40) multiplies the normalised feature.
+        """
+        return self._encode(mel, snr, spec_augment_mask)[0]
+
+    def pool(self, hidden: Tensor, ends: Tensor | None = None) -> Tensor:
+        """Logits from final-norm outputs (B, T, d).
+
+        Stream schedule: mean of the last min(t+1, 97) frames, at every frame (B, T, 12) or at the frame indices
+        ``ends`` (B, K) -> (B, K, 12). Clip schedule: mean of all frames -> (B, 12); ``ends`` has no meaning there.
+        """
+        if not self.causal:
+            if ends is not None:
+                raise KWScopeError("pool(ends=...) needs the stream schedule.")
+            return self.classifier(hidden.mean(1))
+        return self.classifier(windowed_mean(hidden, ends))
+
+    def frames(self, waveform: Tensor) -> FrameOutputs:
+        """Logits and telemetry of every frame (stream schedule)."""
+        if not self.causal:
+            raise KWScopeError(f"frames() needs the stream schedule; {self.config.name} was made for clips.")
+        mel, snr = self.features(waveform)
+        hidden, routing, deltas = self._encode(mel, snr, None)
+        return FrameOutputs(self.pool(hidden), mel, snr, routing, torch.stack(deltas, 2))
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Logits (B, 12) of samples (B, S): of the whole clip, or of the stream's last frame."""
+        hidden = self.hidden(*self.features(waveform))
+        if not self.causal:
+            return self.pool(hidden)
+        ends = torch.full((hidden.shape[0], 1), hidden.shape[1] - 1)
+        return self.pool(hidden, ends)[:, 0]
+
+    def parameter_count(self) -> int:
+        """Number of trainable parameters."""
+        return sum(parameter.numel() for parameter in self.parameters())

@@ -1,0 +1,83 @@
+"""Magnitude spectrum, SNR estimate and mel energies of a waveform."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kwscore.constants import HOP, N_MELS, WINDOW
+from kwscore.errors import KWScopeError
+from kwscore.models import kernels_frontend
+from kwscore.models.config import NetworkConfig
+from kwscore.models.constants import ANCHOR_FRAMES, ANCHOR_MIN, ANCHOR_SHARE, SNR_EPS, SNR_GAIN
+from kwscore.models.functions import NoiseFloor
+from kwscore.models.melbank import frequency_floor
+
+
+def magnitude_spectrum(waveform: Tensor, centred: bool) -> Tensor:
+    """(B, S) samples in [-1, 1] -> (B, T, 257) magnitudes of periodic Hann frames of 512, hop 160.
+
+    ``centred``: reflected by 256 samples on both sides (clip schedule), otherwise no padding (stream schedule).
+    """
+    if waveform.dim() != 2:
+        raise KWScopeError(f"The waveform must have the shape (batch, samples), not {tuple(waveform.shape)}.")
+    least = WINDOW // 2 + 1 if centred else WINDOW
+    if waveform.shape[1] < least:
+        raise KWScopeError(f"The waveform has {waveform.shape[1]} samples; at least {least} are needed.")
+    window = torch.hann_window(WINDOW, dtype=waveform.dtype)
+    spectrum = torch.stft(
+        waveform, WINDOW, HOP, WINDOW, window, center=centred, pad_mode="reflect", return_complex=True
+    )
+    return spectrum.abs().transpose(1, 2).contiguous()
+
+
+class SnrEstimator(nn.Module):
+    """Per-band SNR estimate in 0..1: tanh of the mel-weighted ratio of magnitude to noise floor.
+
+    Differentiable in ``noise_scale``, ``raw_beta`` and ``raw_gamma``; the magnitudes are data. ``floor`` is never
+    used: it exists because published files have it.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.causal = config.schedule == "stream"
+        self.running = config.running_floor
+        self.noise_scale = nn.Parameter(torch.tensor(1.5))
+        self.floor = nn.Parameter(torch.tensor(0.02))
+        if self.running:
+            self.raw_beta = nn.Parameter(torch.tensor(-2.2))
+            self.raw_gamma = nn.Parameter(torch.tensor(-3.0))
+
+    def noise_floor(self, magnitude: Tensor) -> Tensor:
+        """Noise floor (B, T, 257) of the magnitudes."""
+        if self.causal:
+            anchor = torch.from_numpy(kernels_frontend.noise_anchor(magnitude.detach().numpy()))
+        else:
+            first = magnitude[:, :ANCHOR_FRAMES].mean(1, keepdim=True).clamp_min(ANCHOR_MIN)
+            anchor = first.expand_as(magnitude).contiguous()
+        if not self.running:
+            return anchor
+        rates = torch.sigmoid(self.raw_beta), torch.sigmoid(self.raw_gamma)
+        if self.causal:
+            floor: Tensor = NoiseFloor.apply(magnitude, anchor, *rates, ANCHOR_FRAMES, ANCHOR_SHARE)
+            return floor
+        # the published floor runs free and is bounded afterwards; the stream schedule bounds its state
+        return torch.maximum(NoiseFloor.apply(magnitude, anchor, *rates, 0, 0.0), ANCHOR_SHARE * anchor)
+
+    def forward(self, magnitude: Tensor, mel_fb: Tensor) -> Tensor:
+        """(B, T, 257) magnitudes -> (B, T, 40) SNR."""
+        ratio = magnitude / (self.noise_scale.abs() * self.noise_floor(magnitude) + SNR_EPS)
+        return torch.tanh(SNR_GAIN * F.linear(ratio, mel_fb))
+
+
+class FrequencyFloor(nn.Module):
+    """Smallest mel magnitude per band."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("freq_floor", torch.from_numpy(frequency_floor()).reshape(1, N_MELS, 1))
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """(B, T, 40) -> (B, T, 40)."""
+        return torch.maximum(mel, self.get_buffer("freq_floor").reshape(N_MELS))
