@@ -30,9 +30,13 @@ case "$*" in
     printf 'in %s:' "$(pwd)"
     for argument; do printf ' <%s>' "$argument"; done
     echo ;;
-*) exec {python} "$@" ;;
+*) exec "{python}" "$@" ;;
 esac
 """
+
+
+TOOLS = ("sh", "dirname", "readlink", "cat", "awk", "cksum", "find", "rm", "mkdir", "cp", "mv", "id")
+"""Everything that the script needs besides Python, apt and flock; each is on the barest Debian."""
 
 
 class Checkout:
@@ -174,7 +178,7 @@ def test_missing_packages_are_named_once_with_the_command(checkout: Checkout, tm
     """With an empty PATH for tools nothing is found; libraries are found or not as on this machine."""
     tools = tmp_path / "bin"
     tools.mkdir()
-    for name in "sh dirname readlink cat awk cksum find rm mkdir cp mv id true ls env tail".split():
+    for name in TOOLS:
         found = shutil.which(name)
         assert found, name
         (tools / name).symlink_to(found)
