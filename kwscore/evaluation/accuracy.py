@@ -1,0 +1,138 @@
+"""Accuracy on the validation mix, condition by condition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from kwscore.constants import N_CLASSES, SILENCE, UNKNOWN
+from kwscore.data.augment import from_pcm
+from kwscore.data.validation import CONDITIONS, ValidationMix
+from kwscore.models.network import NanoMamba
+from kwscore.training.teacher import Teacher
+
+MEAN_NOISES = ("white 0 dB", "pink 0 dB", "factory 0 dB", "street 0 dB")
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Counts of one condition. ``confusion[true, predicted]`` (12, 12)."""
+
+    condition: str
+    confusion: NDArray[np.int64]
+
+    @property
+    def clips(self) -> int:
+        return int(self.confusion.sum())
+
+    def share(self, rows: slice | int = slice(None)) -> float:
+        """Correct answers in per cent over the given true classes."""
+        index = np.arange(N_CLASSES)[rows]
+        total = self.confusion[index].sum()
+        return 100.0 * float(self.confusion[index, index].sum()) / max(int(total), 1)
+
+    def as_dict(self) -> dict[str, float | int | str]:
+        """The figures that tables show."""
+        return {
+            "condition": self.condition,
+            "clips": self.clips,
+            "accuracy": round(self.share(), 2),
+            "words": round(self.share(slice(0, 10)), 2),
+            "silence": round(self.share(SILENCE), 2),
+            "unknown": round(self.share(UNKNOWN), 2),
+        }
+
+
+def score(condition: str, logits: NDArray[np.floating], labels: NDArray[np.int64]) -> Score:
+    """Count argmax answers: ``logits`` (n, 12), ``labels`` (n,)."""
+    confusion = np.zeros((N_CLASSES, N_CLASSES), np.int64)
+    np.add.at(confusion, (labels, np.argmax(logits, axis=1)), 1)
+    return Score(condition, confusion)
+
+
+def stream_features(
+    net: NanoMamba, audio: NDArray[np.int16], batch: int = 64
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mel magnitudes and SNR (n, T, 40) of int16 streams (n, samples)."""
+    mels, snrs = [], []
+    with torch.no_grad():
+        for start in range(0, len(audio), batch):
+            mel, snr = net.features(torch.from_numpy(from_pcm(audio[start : start + batch])))
+            mels.append(mel.numpy())
+            snrs.append(snr.numpy())
+    return np.concatenate(mels), np.concatenate(snrs)
+
+
+def logits_of(
+    net: NanoMamba | Teacher, mel: NDArray[np.floating], snr: NDArray[np.floating], batch: int = 128
+) -> NDArray[np.float32]:
+    """Logits (n, 12) at the last frame, from features (n, T, 40)."""
+    out = []
+    with torch.no_grad():
+        for start in range(0, len(mel), batch):
+            part = slice(start, start + batch)
+            m, s = (torch.from_numpy(np.ascontiguousarray(a[part], np.float32)) for a in (mel, snr))
+            ends = torch.full((len(m), 1), m.shape[1] - 1)
+            out.append(net.pool(net.hidden(m, s), ends)[:, 0].numpy())
+    return np.concatenate(out)
+
+
+class FeatureCache:
+    """Features of every condition of a mix, made once and kept as float16 under ``folder``."""
+
+    def __init__(self, mix: ValidationMix, folder: Path, front_end: NanoMamba):
+        self.mix, self.folder, self.front_end = mix, folder, front_end
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def get(self, condition: str) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
+        path = self.folder / f"{condition.replace(' ', '_').replace(',', '')}.npz"
+        if not path.exists():
+            mel, snr = stream_features(self.front_end, CONDITIONS[condition](self.mix))
+            partial = path.with_suffix(".part.npz")
+            np.savez(partial, mel=mel.astype(np.float16), snr=snr.astype(np.float16))
+            partial.replace(path)
+        with np.load(path) as arrays:
+            return arrays["mel"], arrays["snr"]
+
+
+def evaluate_cached(net: NanoMamba | Teacher, cache: FeatureCache, conditions: Iterable[str]) -> list[Score]:
+    """Scores from cached features: what training watches."""
+    net.eval()
+    return [score(c, logits_of(net, *cache.get(c)), cache.mix.labels) for c in conditions]
+
+
+def evaluate(
+    net: NanoMamba,
+    mix: ValidationMix,
+    conditions: Iterable[str] = tuple(CONDITIONS),
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[Score]:
+    """Scores from the waveforms themselves: what tables report."""
+    net.eval()
+    scores = []
+    for condition in conditions:
+        progress(condition)
+        audio = CONDITIONS[condition](mix)
+        logits = []
+        with torch.no_grad():
+            for start in range(0, len(audio), 64):
+                logits.append(net(torch.from_numpy(from_pcm(audio[start : start + 64]))).numpy())
+        scores.append(score(condition, np.concatenate(logits), mix.labels))
+    return scores
+
+
+def summary(scores: list[Score]) -> dict[str, float]:
+    """The three figures that choose a checkpoint: clean, mean of four noises at 0 dB, babble at 0 dB."""
+    by_name = {s.condition: s.share() for s in scores}
+    out = {"clean": by_name.get("clean", float("nan"))}
+    four = [by_name[n] for n in MEAN_NOISES if n in by_name]
+    if four:
+        out["noise"] = float(np.mean(four))
+    if "babble 0 dB" in by_name:
+        out["babble"] = by_name["babble 0 dB"]
+    return out

@@ -1,0 +1,233 @@
+"""The training loop: cached shards in, a checkpoint with its card out; resumes where it was killed."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kwscore.data.shards import Shard, ShardStore
+from kwscore.errors import KWScopeError
+from kwscore.evaluation.accuracy import FeatureCache, Score, evaluate_cached, summary
+from kwscore.models.network import NanoMamba
+from kwscore.models.registry import create_model
+from kwscore.training.recipe import TrainingRecipe
+from kwscore.training.teacher import Teacher
+
+WATCHED = ("clean", "white 0 dB", "factory 0 dB", "babble 0 dB")
+"""Conditions that are measured after every epoch."""
+FROZEN = ("snr_estimator.",)
+"""Parameters that shape the cached features and therefore stay as set."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a progress bar shows."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    accuracy: float
+    seconds_left: float
+
+
+def build(recipe: TrainingRecipe) -> NanoMamba:
+    """The untrained network of a recipe, seeded, with the recipe's noise-floor rates."""
+    torch.manual_seed(recipe.seed)
+    net = create_model(
+        recipe.name, schedule="stream", norm_prior=recipe.norm_prior, norm_horizon=recipe.norm_horizon, **recipe.network
+    )
+    estimator = net.snr_estimator
+    if hasattr(estimator, "raw_beta"):
+        with torch.no_grad():
+            estimator.raw_beta.fill_(math.log(recipe.beta / (1 - recipe.beta)))
+            estimator.raw_gamma.fill_(math.log(recipe.gamma / (1 - recipe.gamma)))
+    for name, parameter in net.named_parameters():
+        if name.startswith(FROZEN):
+            parameter.requires_grad_(False)
+    return net
+
+
+def learning_rate(recipe: TrainingRecipe, step: int, steps: int) -> float:
+    """Linear warm-up, then cosine to ``floor`` times the base rate."""
+    warm = max(1, int(recipe.warmup * steps))
+    if step < warm:
+        return recipe.lr * (step + 1) / warm
+    progress = (step - warm) / max(1, steps - warm)
+    return recipe.lr * (recipe.floor + (1 - recipe.floor) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def spec_mask(recipe: TrainingRecipe, shape: tuple[int, int, int], rng: np.random.Generator) -> Tensor:
+    """SpecAugment (Park et al. 2019) per stream: one band of mel channels and two spans of frames set to 0."""
+    mask = np.ones(shape, np.float32)
+    batch, frames, bands = shape
+    for i in range(batch):
+        if rng.random() < recipe.mask_share:
+            width = rng.integers(0, recipe.mask_bands + 1)
+            start = rng.integers(0, bands - width + 1)
+            mask[i, :, start : start + width] = 0
+        if rng.random() < recipe.mask_share:
+            for _ in range(2):
+                width = rng.integers(0, recipe.mask_frames + 1)
+                start = rng.integers(0, frames - width + 1)
+                mask[i, start : start + width] = 0
+    return torch.from_numpy(mask)
+
+
+class Trainer:
+    """One run. ``folder`` holds its resumable state, its log and the best and last weights."""
+
+    def __init__(self, recipe: TrainingRecipe, store: ShardStore, validation: FeatureCache | None, folder: Path):
+        self.recipe, self.store, self.validation, self.folder = recipe, store, validation, folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.net = build(recipe)
+        self.ema = build(recipe)
+        self.ema.load_state_dict(self.net.state_dict())
+        trained = [p for p in self.net.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.AdamW(trained, lr=recipe.lr, weight_decay=recipe.weight_decay, foreach=True)
+        self.epoch = 0
+        self.step = 0
+        self.best = -1.0
+        self.history: list[dict[str, float]] = []
+        self.streams = recipe.pool * 256
+        self.steps = recipe.epochs * recipe.pool * (256 // recipe.batch)
+        self.teacher: Teacher | NanoMamba | None = None
+
+    # resuming ---------------------------------------------------------------------------------------------------
+    @property
+    def state_path(self) -> Path:
+        return self.folder / "state.pt"
+
+    def save(self) -> None:
+        """Write the whole state beside and rename."""
+        state = {
+            "recipe": json.dumps(asdict(self.recipe), sort_keys=True),
+            "net": self.net.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "epoch": self.epoch,
+            "step": self.step,
+            "best": self.best,
+            "history": self.history,
+        }
+        partial = self.state_path.with_suffix(".part")
+        torch.save(state, partial)
+        partial.replace(self.state_path)
+
+    def resume(self) -> bool:
+        """Continue from the state in ``folder``; False when there is none. Another recipe is refused."""
+        if not self.state_path.exists():
+            return False
+        state = torch.load(self.state_path, weights_only=True)
+        if state["recipe"] != json.dumps(asdict(self.recipe), sort_keys=True):
+            raise KWScopeError(f"{self.folder} holds a run of another recipe; choose another --out or remove it.")
+        self.net.load_state_dict(state["net"])
+        self.ema.load_state_dict(state["ema"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.epoch, self.step, self.best = state["epoch"], state["step"], state["best"]
+        self.history = state["history"]
+        return True
+
+    # one epoch --------------------------------------------------------------------------------------------------
+    def _loss(self, shard: Shard, rows: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, int, int]:
+        mel = torch.from_numpy(shard.mel[rows].astype(np.float32))
+        snr = torch.from_numpy(shard.snr[rows].astype(np.float32))
+        ends = torch.from_numpy(shard.ends[rows])
+        labels = torch.from_numpy(shard.labels[rows])
+        hidden = self.net.hidden(mel, snr, spec_mask(self.recipe, (len(rows), mel.shape[1], mel.shape[2]), rng))
+        used = labels >= 0
+        logits = self.net.pool(hidden, ends.clamp(min=0))[used]
+        target = labels[used]
+        loss = torch.nn.functional.cross_entropy(logits, target, label_smoothing=self.recipe.label_smoothing)
+        if self.teacher is not None and self.recipe.distill > 0:
+            with torch.no_grad():
+                theirs = self.teacher.pool(self.teacher.hidden(mel, snr), ends.clamp(min=0))[used]
+            t = self.recipe.temperature
+            soft = torch.nn.functional.kl_div(
+                torch.log_softmax(logits / t, -1),
+                torch.log_softmax(theirs / t, -1),
+                log_target=True,
+                reduction="batchmean",
+            )
+            loss = (1 - self.recipe.distill) * loss + self.recipe.distill * t * t * soft
+        return loss, int((logits.argmax(-1) == target).sum()), len(target)
+
+    def _update_ema(self) -> None:
+        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for mine, theirs in zip(self.ema.state_dict().values(), self.net.state_dict().values(), strict=True):
+                if mine.is_floating_point():
+                    mine.lerp_(theirs, 1 - decay)
+
+    def run_epoch(self, report: Callable[[Progress], None] = lambda _: None) -> None:
+        """Visit every shard of the pool once, in this epoch's order."""
+        recipe = self.recipe
+        order = np.random.default_rng([recipe.seed, 7, self.epoch])
+        shards = order.permutation(recipe.pool) if self.epoch else np.arange(recipe.pool)
+        self.net.train()
+        began, first = time.monotonic(), self.step
+        loss_mean, right, total = 0.0, 0, 0
+        for index in shards:
+            shard = self.store.load(int(index))
+            rng = np.random.default_rng([recipe.seed, 11, self.epoch, int(index)])
+            rows = rng.permutation(len(shard.labels))
+            for start in range(0, len(rows), recipe.batch):
+                for group in self.optimiser.param_groups:
+                    group["lr"] = learning_rate(recipe, self.step, self.steps)
+                loss, hits, count = self._loss(shard, rows[start : start + recipe.batch], rng)
+                self.optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), recipe.clip)
+                if torch.isfinite(norm):
+                    self.optimiser.step()
+                self.step += 1
+                self._update_ema()
+                right, total = right + hits, total + count
+                loss_mean += (loss.item() - loss_mean) / min(200, self.step - first)
+            rate = (time.monotonic() - began) / (self.step - first)
+            report(
+                Progress(
+                    self.epoch + 1,
+                    recipe.epochs,
+                    self.step,
+                    self.steps,
+                    loss_mean,
+                    right / max(total, 1),
+                    rate * (self.steps - self.step),
+                )
+            )
+        self.epoch += 1
+        row = {"epoch": self.epoch, "loss": loss_mean, "train": 100.0 * right / max(total, 1)}
+        if self.validation is not None:
+            scores = evaluate_cached(self.ema, self.validation, WATCHED)
+            row.update(self.figures(scores))
+            merit = row["clean"] + 0.5 * row["noise"]
+            if merit > self.best:
+                self.best = merit
+                torch.save(self.ema.state_dict(), self.folder / "best.pt")
+        self.history.append(row)
+        with (self.folder / "log.jsonl").open("a") as log:
+            log.write(json.dumps(row) + "\n")
+        self.save()
+
+    @staticmethod
+    def figures(scores: list[Score]) -> dict[str, float]:
+        """One row of the log."""
+        clean = next(s for s in scores if s.condition == "clean").as_dict()
+        return {**summary(scores), **{k: float(clean[k]) for k in ("words", "silence", "unknown")}}
+
+    def run(self, report: Callable[[Progress], None] = lambda _: None) -> NanoMamba:
+        """Train to the end; returns the averaged network."""
+        while self.epoch < self.recipe.epochs:
+            self.run_epoch(report)
+        self.ema.eval()
+        return self.ema
