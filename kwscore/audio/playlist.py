@@ -33,7 +33,7 @@ class Truth(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlaylistItem:
-    """One file of a playlist: ``first`` and ``length`` place it in a pass, ``start`` and ``end`` its word, in samples."""
+    """One file of a playlist: ``first`` and ``length`` place it in a pass, ``start`` and ``end`` its word (samples)."""
 
     path: Path
     label: str
@@ -143,7 +143,7 @@ def load_manifest(path: Path) -> tuple[str, list[PlaylistItem]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise KWScopeError(f"There is no playlist {path}: give a playlist or audio file, or use a microphone.") from None
+        raise KWScopeError(f"There is no playlist {path}: give another, or use a file or a microphone.") from None
     except OSError as error:
         raise KWScopeError(f"The playlist {path} cannot be read ({error.strerror}): check the file.") from error
     except ValueError as error:
