@@ -6,7 +6,7 @@
         pulse.kill(); pulse.restart()
         subprocess.run([...], env=pulse.env)
 
-Processes that capture must have ``pulse.env`` as their environment before PortAudio starts, so tests run them as children.
+Processes that capture must have ``pulse.env`` as their environment before PortAudio starts: run them as children.
 """
 
 from __future__ import annotations
