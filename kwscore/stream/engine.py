@@ -1,0 +1,193 @@
+"""The float engine: 16-bit samples in, telemetry of every frame out, in the stream schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwscore.constants import HOP, WINDOW
+from kwscore.errors import KWScopeError
+from kwscore.models.config import NetworkConfig
+from kwscore.stream import jit, layout
+from kwscore.stream.pcm import to_pcm
+from kwscore.stream.step import run
+from kwscore.stream.telemetry import Telemetry
+from kwscore.stream.weights import Arrays, make_shape, pack, weights_hash
+
+_BATCH = 128
+"""Frames per call of the compiled step: telemetry of one call shares memory, so this bounds what one record keeps."""
+_loaded = False  # the compiled step is in memory; asking numba takes longer than a whole hop
+
+
+class StreamEngine:
+    """Runs a network of the stream schedule on endless audio, one fused compiled step per hop.
+
+    ``net``: a torch network (``kwscore.create_model``, ``kwscore.load_model``) or a pair (NetworkConfig, arrays by
+    tensor name). The weights are copied: later training does not reach the engine. ``StreamEngine.load`` reads a
+    checkpoint without importing torch.
+
+    What a network hears is 16-bit PCM: float samples are rounded to the nearest int16 of ``x * 32768`` and clipped,
+    so that float, integer and board engines get identical samples. Any chunking gives the same bits. Memory is
+    constant; the GIL is released while it computes. Use one engine from one thread at a time.
+
+    Raises KWScopeError for a network of the clip schedule (see ``WindowEngine``), or with damaged weights.
+    """
+
+    def __init__(self, net: Any) -> None:
+        config, arrays = network_arrays(net)
+        if config.schedule != "stream":
+            raise KWScopeError(f"{config.name} was made for clips: run it with WindowEngine or load a stream network.")
+        self.config = config
+        self._shape = make_shape(config)
+        self._weights = pack(config, arrays)
+        self._hash = weights_hash(arrays)
+        self._state = layout.new_state(self._shape, self._weights)
+        self._scratch = layout.new_scratch(self._shape)
+
+    @classmethod
+    def load(cls, name: str | Path) -> StreamEngine:
+        """Engine of our trained network ``name``, or of the checkpoint at a path. Imports no torch."""
+        from kwscore.models.checkpoint import load_arrays
+
+        config, arrays, _ = load_arrays(name)
+        return cls((config, arrays))
+
+    @property
+    def name(self) -> str:
+        """Network name."""
+        return self.config.name
+
+    @property
+    def model_hash(self) -> str:
+        """First 12 hex digits of the SHA-256 over the weights."""
+        return self._hash
+
+    @property
+    def expert_names(self) -> tuple[str, ...]:
+        """Names of the entries of ``Telemetry.routing``."""
+        return self.config.expert_names
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of the network."""
+        return self.config.layers
+
+    @property
+    def channels(self) -> int:
+        """SSM channels per block (D); 0 for networks without SSM."""
+        return 0 if self._shape.ssm == layout.SSM_TCN else self.config.d_inner
+
+    @property
+    def state(self) -> layout.State:
+        """A copy of everything the stream remembers; assigning such a copy continues from there."""
+        return layout.copy_state(self._state)
+
+    @state.setter
+    def state(self, state: layout.State) -> None:
+        for name, mine, given in zip(layout.State._fields, _arrays(self._state), _arrays(state), strict=True):
+            if mine.shape != given.shape or mine.dtype != given.dtype:
+                raise KWScopeError(f"The state's {name!r} is not one of {self.name}: use a state of this network.")
+        self._state = layout.copy_state(state)
+
+    @property
+    def state_bytes(self) -> int:
+        """Size of the state in bytes; it never grows."""
+        return sum(array.nbytes for array in _arrays(self._state))
+
+    def process(self, samples: NDArray[np.generic]) -> list[Telemetry]:
+        """Take any number of mono 16 kHz samples (int16, or float in [-1, 1]); return the finished frames.
+
+        The first frame is finished after 512 samples, then one every 160. Raises KWScopeError for another type or
+        shape, or for NaN or infinity (naming the position); the stream is then as if the call had not been made.
+        """
+        pcm = to_pcm(samples)
+        records: list[Telemetry] = []
+        position = 0
+        while position < len(pcm):
+            fill = int(self._state.counter[layout.FILL])
+            take = min(len(pcm) - position, WINDOW - fill + (_BATCH - 1) * HOP)
+            records += self._run(pcm[position : position + take], max(0, (fill + take - WINDOW) // HOP + 1))
+            position += take
+        return records
+
+    def reset(self) -> None:
+        """Return to the state of a new engine."""
+        for mine, fresh in zip(
+            _arrays(self._state), _arrays(layout.new_state(self._shape, self._weights)), strict=True
+        ):
+            mine[...] = fresh
+
+    @staticmethod
+    def is_compiled() -> bool:
+        """Whether the compiled step is in memory or cached on disk, so that the first frame comes at once."""
+        return _loaded or jit.cache_is_current(run)
+
+    def warm_up(self, progress: Callable[[str], None] | None = None) -> None:
+        """Compile (seconds, once per installation) or load from the cache, leaving the stream untouched.
+
+        ``progress`` is called with a sentence before a compilation starts and after it ends; not at all when
+        nothing has to be compiled. The GIL is held while compiling: show the first sentence before it goes on.
+        """
+        if _loaded:
+            return
+        compiles = not self.is_compiled()
+        if compiles and progress:
+            progress("Compiling the streaming engine (once after installation) ...")
+        self._run(np.zeros(0, np.int16), 0)
+        if compiles and progress:
+            progress("The streaming engine is compiled.")
+
+    def _run(self, pcm: NDArray[np.int16], frames: int) -> list[Telemetry]:
+        out = layout.new_outputs(self._shape, frames)
+        first = int(self._state.counter[layout.FRAME])
+        begin = perf_counter_ns()
+        _compiled_run(self._shape, self._weights, self._state, self._scratch, pcm, out)
+        if not frames:
+            return []
+        elapsed = (perf_counter_ns() - begin) / (1000.0 * frames)
+        return [
+            Telemetry(first + i, (first + i) * HOP + WINDOW - 1, level, mel, snr, routing, delta, logits, elapsed)
+            for i, (level, mel, snr, routing, delta, logits) in enumerate(
+                zip(out.level.tolist(), out.mel, out.snr, out.routing, out.delta, out.logits, strict=True)
+            )
+        ]
+
+
+def _arrays(state: layout.State) -> tuple[NDArray[Any], ...]:
+    return tuple(state)
+
+
+def _compiled_run(*arguments: Any) -> None:
+    """Call the step; around its first call keep the cache on disk in step with the sources."""
+    global _loaded
+    if _loaded:
+        run(*arguments)
+        return
+    current = jit.cache_is_current(run)
+    if not current:
+        jit.drop_stale_cache(run)
+    run(*arguments)
+    _loaded = True
+    if not current:
+        jit.mark_cache(run)
+
+
+def network_arrays(net: Any) -> tuple[NetworkConfig, Arrays]:
+    """Configuration and arrays by tensor name of a torch network or of a (config, arrays) pair.
+
+    Raises KWScopeError for anything else.
+    """
+    if isinstance(net, tuple) and len(net) >= 2 and isinstance(net[0], NetworkConfig) and isinstance(net[1], Mapping):
+        return net[0], net[1]
+    config = getattr(net, "config", None)
+    if isinstance(config, NetworkConfig) and hasattr(net, "state_dict"):
+        return config, {key: value.detach().cpu().numpy() for key, value in net.state_dict().items()}
+    raise KWScopeError(
+        f"An engine needs a network or a pair (NetworkConfig, arrays), not {type(net).__name__}: "
+        "make one with create_model or load_model, or use StreamEngine.load(name)."
+    )

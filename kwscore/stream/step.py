@@ -1,0 +1,112 @@
+"""The fused step: samples in, one row of telemetry per finished frame out, state updated in place."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from kwscore.constants import HOP, N_MELS, WINDOW
+from kwscore.models.constants import ANCHOR_FRAMES
+from kwscore.stream import backend as back
+from kwscore.stream import frontend as front
+from kwscore.stream import layout as at
+from kwscore.stream.fft import magnitude_spectrum
+from kwscore.stream.jit import entry, kernel
+from kwscore.stream.mathf import ZERO
+from kwscore.stream.routing import route
+
+SILENCE_DBFS = -120.0
+_FULL_SCALE = 32768.0 * 32768.0
+
+
+@kernel
+def level_dbfs(pcm):
+    """RMS level of int16 samples in dB re full scale."""
+    power = np.int64(0)
+    for i in range(pcm.shape[0]):
+        power += np.int64(pcm[i]) * np.int64(pcm[i])
+    if power == 0:
+        return SILENCE_DBFS
+    return 10.0 * math.log10(power / (pcm.shape[0] * _FULL_SCALE))
+
+
+@kernel
+def features(shape, weights, state, scratch, t, snr, mel, routing):
+    """Front end of frame ``t`` from state.pcm to scratch.normed; returns gate and NASG hint."""
+    scalar = weights.scalar
+    magnitude = state.magnitude[t % ANCHOR_FRAMES]
+    anchor, ratio = scratch.spectrum[0], scratch.spectrum[1]
+    magnitude_spectrum(state.pcm, weights.window, weights.twiddle, weights.split, scratch.fft, magnitude)
+    front.noise_anchor(t, state.magnitude, state.minimum, anchor)
+    below, above = np.float32(scalar[at.RATE_BELOW]), np.float32(scalar[at.RATE_ABOVE])
+    front.noise_floor(t, shape.front != at.FRONT_LOG, below, above, magnitude, anchor, state.floor)
+    front.floor_ratio(np.float32(scalar[at.NOISE_SCALE]), magnitude, state.floor, ratio)
+    front.mel_pair(weights.mel_start, weights.mel_count, weights.mel_weight, magnitude, ratio, mel, scratch.ratio)
+    front.squash_snr(scratch.ratio, snr)
+
+    energy = scratch.energy
+    energy[:] = mel
+    if shape.lsg:
+        front.spectral_gate(weights.band, snr, energy)
+    if shape.tiny_conv:
+        front.tiny_conv(weights.tiny_conv, weights.tiny_bias, state.previous_mel, energy, scratch.ratio)
+
+    k = front.window_length(t, scalar[at.NORM_PRIOR], scalar[at.NORM_HORIZON])
+    gate = ZERO
+    if shape.front == at.FRONT_LOG:
+        front.log_features(energy, scratch.feature)
+    else:
+        front.band_floor(weights.band[at.BAND_FLOOR], energy)
+        total = 0.0
+        for m in range(N_MELS):
+            total += snr[m]
+        state.mean[at.MEAN_KAPPA] += (total / N_MELS - state.mean[at.MEAN_KAPPA]) / k
+        gate = route(shape, t, scalar, state.mean[at.MEAN_KAPPA], energy, state.routing, routing)
+        for e in range(shape.experts):
+            front.pcen(t, shape.front_v2, weights.pcen[e], snr, energy, state.envelope[e], scratch.expert[e])
+        front.mix(shape.experts, routing, scratch.expert, scratch.feature)
+    front.running_norm(k, state.norm, scratch.feature, scratch.normed)
+    hint = ZERO
+    if shape.nasg:
+        hint = front.flatness_hint(k, scalar[at.HINT_SCALE], scalar[at.HINT_BIAS], scratch.normed, state.mean)
+    return gate, hint
+
+
+@kernel
+def frame(shape, weights, state, scratch, t, row, out):
+    """Everything of one frame; telemetry into row ``row`` of ``out``."""
+    snr = out.snr[row]
+    gate, hint = features(shape, weights, state, scratch, t, snr, out.mel[row], out.routing[row])
+    scratch.x[:] = weights.project_bias
+    back.project(weights.project, scratch.normed, scratch.x)
+    for layer in range(shape.layers):
+        back.block(shape, t, weights, layer, gate, hint, snr, state, scratch, out.delta[row])
+    back.head(t, weights, state, scratch, out.logits[row])
+
+
+@entry
+def run(shape, weights, state, scratch, samples, out):
+    """Push int16 ``samples``; returns the number of frames written to ``out``, which must have room for them."""
+    taken = 0
+    rows = 0
+    pcm = state.pcm
+    fill = state.counter[at.FILL]
+    while True:
+        part = min(WINDOW - fill, samples.shape[0] - taken)
+        for i in range(part):
+            pcm[fill + i] = samples[taken + i]
+        fill += part
+        taken += part
+        if fill < WINDOW:
+            break
+        t = state.counter[at.FRAME]
+        out.level[rows] = level_dbfs(pcm if t == 0 else pcm[WINDOW - HOP :])
+        frame(shape, weights, state, scratch, t, rows, out)
+        state.counter[at.FRAME] = t + 1
+        rows += 1
+        for i in range(WINDOW - HOP):
+            pcm[i] = pcm[i + HOP]
+        fill = WINDOW - HOP
+    state.counter[at.FILL] = fill
+    return rows
