@@ -186,3 +186,20 @@ class SelectiveScan(torch.autograd.Function):
         out = (torch.from_numpy(x) for x in (grad_u, grad_delta))
         rest = (torch.from_numpy(x) for x in (grad_b, grad_c))
         return *out, _like(grad_a.T, u), *rest, _like(grad_skip, u), torch.from_numpy(grad_eps), None
+
+
+class WindowedMean(torch.autograd.Function):
+    """Mean of the last min(t + 1, window) frames of x (B, T, C) at the frames t = ends (B, K) -> (B, K, C)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, ends: Tensor, window: int) -> Tensor:
+        ctx.save_for_backward(ends)
+        ctx.rule = window, x.shape[1]
+        return torch.from_numpy(kernels_backend.windowed_mean(_array(x), _array(ends), window))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        (ends,) = ctx.saved_tensors
+        grad_x = kernels_backend.windowed_mean_backward(_array(grads[0]), _array(ends), *ctx.rule)
+        return torch.from_numpy(grad_x), None, None

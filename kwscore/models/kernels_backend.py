@@ -1,4 +1,4 @@
-"""Compiled loops of the blocks: causal depthwise convolution and selective scan, with their gradients.
+"""Compiled loops of the blocks: causal depthwise convolution, selective scan and pooling, with their gradients.
 
 Arrays are C-contiguous (B, T, C), float32 or float64. The two backward kernels may reassociate sums over channels
 (nothing else of fast math), so that these reductions use vector lanes; NaN and infinity keep their meaning.
@@ -167,3 +167,41 @@ def scan_backward(grad, u, delta, decay, a, b_in, c_out, skip, eps, h, limit):
         for c in range(channels):
             grad_skip[c] += part_skip[c]
     return grad_u, grad_delta, grad_a, grad_b, grad_c, grad_skip, grad_eps
+
+
+@njit(**_OPTIONS)
+def windowed_mean(x, ends, window):
+    """Means (B, K, C) of the last min(t + 1, window) frames of x (B, T, C) at the frames t = ends (B, K)."""
+    batch, _, channels = x.shape
+    count = ends.shape[1]
+    out = np.zeros((batch, count, channels), x.dtype)
+    for b in range(batch):
+        for k in range(count):
+            last = ends[b, k] + 1
+            first = max(0, last - window)
+            for t in range(first, last):
+                for c in range(channels):
+                    out[b, k, c] += x[b, t, c]
+            share = x.dtype.type(1.0 / (last - first))
+            for c in range(channels):
+                out[b, k, c] *= share
+    return out
+
+
+@njit(**_OPTIONS)
+def windowed_mean_backward(grad, ends, window, frames):
+    """Gradient (B, T, C) of ``windowed_mean``."""
+    batch, count, channels = grad.shape
+    out = np.zeros((batch, frames, channels), grad.dtype)
+    row = np.empty(channels, grad.dtype)
+    for b in range(batch):
+        for k in range(count):
+            last = ends[b, k] + 1
+            first = max(0, last - window)
+            share = grad.dtype.type(1.0 / (last - first))
+            for c in range(channels):
+                row[c] = grad[b, k, c] * share
+            for t in range(first, last):
+                for c in range(channels):
+                    out[b, t, c] += row[c]
+    return out

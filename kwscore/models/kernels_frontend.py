@@ -272,3 +272,26 @@ def running_norm_backward(grad, x, means, scale, mean0, prior, horizon):
                 grad_x[b, t, c] = direct + step
                 to_mean[c] -= step
     return grad_x
+
+
+@njit(**_OPTIONS)
+def moments(x):
+    """Mean and population variance (C,) over all frames of x (B, T, C)."""
+    batch, frames, channels = x.shape
+    mean = np.zeros(channels, np.float64)
+    square = np.zeros(channels, np.float64)
+    part = np.empty((2, channels), x.dtype)
+    for b in range(batch):
+        centre = x[b, 0]
+        part[:] = 0.0
+        for t in range(frames):
+            for c in range(channels):
+                part[0, c] += x[b, t, c] - centre[c]
+            for c in range(channels):
+                part[1, c] += (x[b, t, c] - centre[c]) ** 2
+        for c in range(channels):
+            shift = part[0, c] / frames
+            mean[c] += centre[c] + shift
+            square[c] += part[1, c] / frames - shift**2 + (centre[c] + shift) ** 2
+    mean /= batch
+    return mean, np.maximum(square / batch - mean**2, 0.0)

@@ -7,13 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kwscore.constants import CLIP_FRAMES, N_MELS
+from kwscore.errors import KWScopeError
+from kwscore.models import kernels_frontend
 from kwscore.models.config import NetworkConfig
 from kwscore.models.constants import NORM_EPS
-from kwscore.models.functions import RunningNorm
+from kwscore.models.functions import RunningNorm, WindowedMean
 
 STATISTICS_MOMENTUM = 0.01
 """Weight of one training batch in the corpus statistics; the first batch counts fully."""
-_STATISTICS_STRIDE = 4  # every 4th frame says as much about a corpus at a quarter of the cost
 
 
 def clip_norm(feature: Tensor) -> Tensor:
@@ -41,9 +42,9 @@ class StreamNorm(nn.Module):
         """Move the corpus statistics towards those of ``feature`` (B, T, 40); momentum 1 replaces them."""
         if not self.mean.any():
             momentum = 1.0
-        var, mean = torch.var_mean(feature[:, ::_STATISTICS_STRIDE], (0, 1), correction=0)
-        self.mean.lerp_(mean.to(self.mean.dtype), momentum)
-        self.var.lerp_(var.to(self.var.dtype), momentum)
+        mean, var = kernels_frontend.moments(feature.detach().contiguous().numpy())
+        self.mean.lerp_(torch.from_numpy(mean).to(self.mean.dtype), momentum)
+        self.var.lerp_(torch.from_numpy(var).to(self.var.dtype), momentum)
 
     def forward(self, feature: Tensor) -> Tensor:
         """(B, T, 40) -> (B, T, 40)."""
@@ -52,18 +53,13 @@ class StreamNorm(nn.Module):
 
 
 def windowed_mean(hidden: Tensor, ends: Tensor | None = None) -> Tensor:
-    """Mean of the last min(t+1, 97) frames of (B, T, d) at every frame, or at the frames ``ends`` (B, K).
-
-    Sums run in float64, so that hours of frames lose nothing to rounding.
-    """
-    sums = F.pad(hidden.to(torch.float64).cumsum(1), (0, 0, 1, 0))
+    """Mean of the last min(t+1, 97) frames of (B, T, d) at every frame, or at the frames ``ends`` (B, K)."""
+    batch, frames = hidden.shape[:2]
     if ends is None:
-        last = torch.arange(1, hidden.shape[1] + 1)
-        first = (last - CLIP_FRAMES).clamp_min(0)
-        total = sums[:, 1:] - sums[:, first]
-        return (total / (last - first).unsqueeze(-1)).to(hidden.dtype)
-    last = ends + 1
-    first = (last - CLIP_FRAMES).clamp_min(0)
-    width = hidden.shape[2]
-    picked = [torch.gather(sums, 1, index.unsqueeze(-1).expand(-1, -1, width)) for index in (last, first)]
-    return ((picked[0] - picked[1]) / (last - first).unsqueeze(-1)).to(hidden.dtype)
+        ends = torch.arange(frames).expand(batch, frames)
+    elif ends.dim() != 2 or ends.shape[0] != batch:
+        raise KWScopeError(f"ends must have the shape ({batch}, K), not {tuple(ends.shape)}.")
+    elif ends.numel() and not (int(ends.min()) >= 0 and int(ends.max()) < frames):
+        raise KWScopeError(f"ends must be frame indices from 0 to {frames - 1}.")
+    out: Tensor = WindowedMean.apply(hidden, ends.to(torch.int64), CLIP_FRAMES)
+    return out

@@ -42,6 +42,11 @@ def _cases() -> dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor], tu
         "norm, no prior": (functions.RunningNorm.apply, oracles.running_norm, (*norm, 0, 97, 1e-5)),
         "conv": (functions.ConvSiLU.apply, oracles.conv_silu, (*conv, 1)),
         "conv, dilated": (functions.ConvSiLU.apply, oracles.conv_silu, (*conv, 4)),
+        "pool": (
+            functions.WindowedMean.apply,
+            oracles.windowed_mean,
+            (_rand(B, T, C), torch.tensor([[0, 5, 8]] * B), 4),
+        ),
         "scan": (functions.SelectiveScan.apply, oracles.selective_scan, (*scan, float("inf"))),
         "scan, clipped state": (functions.SelectiveScan.apply, oracles.selective_scan, (*scan, 0.3)),
     }
