@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from kwscore.data.streams import StreamRecipe
+from kwscore.errors import KWScopeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,32 @@ class TrainingRecipe:
     beta: float = 0.05
     gamma: float = 0.03
     network: dict[str, Any] = field(default_factory=dict)
-    norm_prior: int = 40
-    norm_horizon: int = 97
+    a_range: tuple[float, ...] = ()
+    norm_prior: int = 200
+    norm_horizon: int = 400
     streams: StreamRecipe = field(default_factory=StreamRecipe)
+
+
+def _known(kind: type, values: dict[str, Any], what: str) -> dict[str, Any]:
+    names = {f.name for f in fields(kind)}
+    unknown = sorted(set(values) - names)
+    if unknown:
+        raise KWScopeError(f"{what} has no field {unknown[0]!r}; it has: {', '.join(sorted(names))}.")
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+
+
+def load_recipe(path: Path | None, overrides: dict[str, Any]) -> TrainingRecipe:
+    """The default recipe, changed by a JSON file and then by ``overrides``."""
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise KWScopeError(f"--recipe {path} cannot be read as JSON ({error}).") from None
+        if not isinstance(values, dict):
+            raise KWScopeError(f"--recipe {path} must hold one JSON object.")
+    values = _known(TrainingRecipe, {**values, **overrides}, "A training recipe")
+    streams = values.get("streams", {})
+    if isinstance(streams, dict):
+        values["streams"] = StreamRecipe(**_known(StreamRecipe, streams, "A stream recipe"))
+    return TrainingRecipe(**values)

@@ -6,22 +6,26 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from kwscore.data.material import data_key, load_material
 from kwscore.data.shards import ShardStore
-from kwscore.data.validation import CONDITIONS, ValidationMix, load_validation
-from kwscore.evaluation.accuracy import FeatureCache, Score, evaluate, stream_features
+from kwscore.data.validation import CONDITIONS, load_validation
+from kwscore.errors import KWScopeError
+from kwscore.evaluation.accuracy import FeatureCache, Score, evaluate, evaluate_cached, stream_features
 from kwscore.models.network import NanoMamba
+from kwscore.training.distill import SoftTargets
 from kwscore.training.recipe import TrainingRecipe
 from kwscore.training.teacher import Teacher
-from kwscore.training.trainer import Progress, Trainer, build
+from kwscore.training.trainer import WATCHED, Progress, Trainer, build
 
 Report = Callable[[Progress], None]
 Say = Callable[[str], None]
@@ -57,12 +61,12 @@ def make_shards(store: ShardStore, indices: Iterable[int], say: Say = lambda _: 
         say(f"shard {index}")
 
 
-def card(recipe: TrainingRecipe, trainer: Trainer, scores: list[Score]) -> dict[str, Any]:
+def card(recipe: TrainingRecipe, net: NanoMamba, scores: list[Score]) -> dict[str, Any]:
     """What a checkpoint says about itself."""
     return {
         "network": recipe.name,
         "schedule": "stream",
-        "parameters": sum(p.numel() for p in trainer.net.parameters()),
+        "parameters": sum(p.numel() for p in net.parameters()),
         "recipe": json.loads(json.dumps(asdict(recipe))),
         "seed": recipe.seed,
         "data": {
@@ -82,19 +86,66 @@ def train_network(
     out: Path,
     cache: Path,
     extra_dir: Path | None = None,
-    teacher: Teacher | NanoMamba | None = None,
+    teacher: Teacher | None = None,
     report: Report = lambda _: None,
     say: Say = lambda _: None,
-) -> tuple[Trainer, list[Score], ValidationMix]:
+) -> tuple[NanoMamba, list[Score]]:
     """Train or resume in ``out``, evaluate every condition, write ``out/<name>.safetensors`` and its card."""
     store, validation = prepare(recipe, data_dir, cache, extra_dir, say)
-    trainer = Trainer(recipe, store, validation, out)
-    trainer.teacher = teacher
+    soft = SoftTargets(store, teacher, recipe.teacher) if teacher is not None else None
+    trainer = Trainer(recipe, store, validation, out, soft=soft)
     if trainer.resume():
         say(f"resuming after epoch {trainer.epoch} of {recipe.epochs}")
     net = trainer.run(report)
+    assert isinstance(net, NanoMamba)
     scores = evaluate(net, validation.mix, tuple(CONDITIONS), say)
-    from kwscore.models.checkpoint import save_checkpoint
+    save_checkpoint(net, out / f"{recipe.name}.safetensors", card(recipe, net, scores))
+    return net, scores
 
-    save_checkpoint(net, out / f"{recipe.name}.safetensors", card(recipe, trainer, scores))
-    return trainer, scores, validation.mix
+
+def teacher_recipe(epochs: int, pool: int, seed: int) -> TrainingRecipe:
+    """How the teacher is trained: on the same shards as the networks that learn from it."""
+    return TrainingRecipe(
+        name="teacher", seed=seed, epochs=epochs, pool=pool, lr=2.5e-3, weight_decay=1e-2, ema=0.998,
+        mask_bands=8, mask_frames=20, mask_share=0.8,
+    )  # fmt: skip
+
+
+def make_teacher(recipe: TrainingRecipe) -> Teacher:
+    """An untrained teacher, seeded."""
+    torch.manual_seed(recipe.seed)
+    return Teacher()
+
+
+def train_teacher_network(
+    data_dir: Path,
+    out: Path,
+    cache: Path,
+    extra_dir: Path | None = None,
+    epochs: int = 14,
+    pool: int = 160,
+    seed: int = 1,
+    report: Report = lambda _: None,
+    say: Say = lambda _: None,
+) -> list[Score]:
+    """Train or resume the convolutional teacher and write ``out``."""
+    recipe = teacher_recipe(epochs, pool, seed)
+    store, validation = prepare(replace(recipe, name="NanoMamba-Tiny-DualPCEN"), data_dir, cache, extra_dir, say)
+    trainer = Trainer(recipe, store, validation, out.with_suffix(""), make=make_teacher)
+    if trainer.resume():
+        say(f"resuming after epoch {trainer.epoch} of {epochs}")
+    net = trainer.run(report)
+    partial = out.with_suffix(".part")
+    save_file(net.state_dict(), partial)
+    partial.replace(out)
+    return evaluate_cached(net, validation, WATCHED)
+
+
+def load_teacher(path: Path) -> Teacher:
+    """A teacher written by ``train_teacher_network``."""
+    net = Teacher()
+    try:
+        net.load_state_dict(load_file(path))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise KWScopeError(f"{path} is not a teacher made by 'kwscope train-teacher' ({error}).") from None
+    return net.eval()

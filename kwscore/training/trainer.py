@@ -11,13 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from kwscore.data.shards import Shard, ShardStore
+from kwscore.data.shards import SHARD_STREAMS, Shard, ShardStore
 from kwscore.errors import KWScopeError
 from kwscore.evaluation.accuracy import FeatureCache, Score, evaluate_cached, summary
 from kwscore.models.network import NanoMamba
 from kwscore.models.registry import create_model
+from kwscore.training.distill import SoftTargets, soft_loss
 from kwscore.training.recipe import TrainingRecipe
 from kwscore.training.teacher import Teacher
 
@@ -51,6 +53,11 @@ def build(recipe: TrainingRecipe) -> NanoMamba:
         with torch.no_grad():
             estimator.raw_beta.fill_(math.log(recipe.beta / (1 - recipe.beta)))
             estimator.raw_gamma.fill_(math.log(recipe.gamma / (1 - recipe.gamma)))
+    if recipe.a_range:  # poles from slow to fast instead of the published 1.5, 2.5, ...
+        slow, fast = (math.log(a) for a in recipe.a_range)
+        for name, parameter in net.named_parameters():
+            if name.endswith("A_log"):
+                parameter.data.copy_(torch.linspace(slow, fast, parameter.shape[1]).expand_as(parameter))
     for name, parameter in net.named_parameters():
         if name.startswith(FROZEN):
             parameter.requires_grad_(False)
@@ -86,11 +93,19 @@ def spec_mask(recipe: TrainingRecipe, shape: tuple[int, int, int], rng: np.rando
 class Trainer:
     """One run. ``folder`` holds its resumable state, its log and the best and last weights."""
 
-    def __init__(self, recipe: TrainingRecipe, store: ShardStore, validation: FeatureCache | None, folder: Path):
-        self.recipe, self.store, self.validation, self.folder = recipe, store, validation, folder
+    def __init__(
+        self,
+        recipe: TrainingRecipe,
+        store: ShardStore,
+        validation: FeatureCache | None,
+        folder: Path,
+        make: Callable[[TrainingRecipe], NanoMamba | Teacher] = build,
+        soft: SoftTargets | None = None,
+    ):
+        self.recipe, self.store, self.validation, self.folder, self.soft = recipe, store, validation, folder, soft
         folder.mkdir(parents=True, exist_ok=True)
-        self.net = build(recipe)
-        self.ema = build(recipe)
+        self.net = make(recipe)
+        self.ema = make(recipe)
         self.ema.load_state_dict(self.net.state_dict())
         trained = [p for p in self.net.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(trained, lr=recipe.lr, weight_decay=recipe.weight_decay, foreach=True)
@@ -98,9 +113,7 @@ class Trainer:
         self.step = 0
         self.best = -1.0
         self.history: list[dict[str, float]] = []
-        self.streams = recipe.pool * 256
-        self.steps = recipe.epochs * recipe.pool * (256 // recipe.batch)
-        self.teacher: Teacher | NanoMamba | None = None
+        self.steps = recipe.epochs * recipe.pool * math.ceil(SHARD_STREAMS / recipe.batch)
 
     # resuming ---------------------------------------------------------------------------------------------------
     @property
@@ -138,27 +151,26 @@ class Trainer:
         return True
 
     # one epoch --------------------------------------------------------------------------------------------------
-    def _loss(self, shard: Shard, rows: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, int, int]:
+    def _loss(
+        self, shard: Shard, rows: np.ndarray, rng: np.random.Generator, soft: tuple[np.ndarray, np.ndarray] | None
+    ) -> tuple[Tensor, int, int]:
+        """Loss of some streams of a shard, how many reads were right and how many there were."""
+        recipe = self.recipe
         mel = torch.from_numpy(shard.mel[rows].astype(np.float32))
         snr = torch.from_numpy(shard.snr[rows].astype(np.float32))
-        ends = torch.from_numpy(shard.ends[rows])
         labels = torch.from_numpy(shard.labels[rows])
-        hidden = self.net.hidden(mel, snr, spec_mask(self.recipe, (len(rows), mel.shape[1], mel.shape[2]), rng))
+        reads = labels.shape[1]
+        frames = torch.from_numpy(np.maximum(shard.ends[rows], 0) if soft is None else soft[0][rows])
+        hidden = self.net.hidden(mel, snr, spec_mask(recipe, (len(rows), mel.shape[1], mel.shape[2]), rng))
+        every = self.net.pool(hidden, frames)
         used = labels >= 0
-        logits = self.net.pool(hidden, ends.clamp(min=0))[used]
-        target = labels[used]
-        loss = torch.nn.functional.cross_entropy(logits, target, label_smoothing=self.recipe.label_smoothing)
-        if self.teacher is not None and self.recipe.distill > 0:
-            with torch.no_grad():
-                theirs = self.teacher.pool(self.teacher.hidden(mel, snr), ends.clamp(min=0))[used]
-            t = self.recipe.temperature
-            soft = torch.nn.functional.kl_div(
-                torch.log_softmax(logits / t, -1),
-                torch.log_softmax(theirs / t, -1),
-                log_target=True,
-                reduction="batchmean",
-            )
-            loss = (1 - self.recipe.distill) * loss + self.recipe.distill * t * t * soft
+        logits, target = every[:, :reads][used], labels[used]
+        loss = F.cross_entropy(logits, target, label_smoothing=recipe.label_smoothing)
+        if soft is not None:
+            theirs = torch.from_numpy(soft[1][rows].astype(np.float32))
+            valid = torch.cat((used, torch.ones(len(rows), frames.shape[1] - reads, dtype=torch.bool)), 1)
+            distilled = soft_loss(every[valid], theirs[valid], recipe.temperature)
+            loss = (1 - recipe.distill) * loss + recipe.distill * distilled
         return loss, int((logits.argmax(-1) == target).sum()), len(target)
 
     def _update_ema(self) -> None:
@@ -178,12 +190,13 @@ class Trainer:
         loss_mean, right, total = 0.0, 0, 0
         for index in shards:
             shard = self.store.load(int(index))
+            soft = self.soft.get(int(index)) if self.soft and recipe.distill > 0 else None
             rng = np.random.default_rng([recipe.seed, 11, self.epoch, int(index)])
             rows = rng.permutation(len(shard.labels))
             for start in range(0, len(rows), recipe.batch):
                 for group in self.optimiser.param_groups:
                     group["lr"] = learning_rate(recipe, self.step, self.steps)
-                loss, hits, count = self._loss(shard, rows[start : start + recipe.batch], rng)
+                loss, hits, count = self._loss(shard, rows[start : start + recipe.batch], rng, soft)
                 self.optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), recipe.clip)
@@ -225,7 +238,7 @@ class Trainer:
         clean = next(s for s in scores if s.condition == "clean").as_dict()
         return {**summary(scores), **{k: float(clean[k]) for k in ("words", "silence", "unknown")}}
 
-    def run(self, report: Callable[[Progress], None] = lambda _: None) -> NanoMamba:
+    def run(self, report: Callable[[Progress], None] = lambda _: None) -> NanoMamba | Teacher:
         """Train to the end; returns the averaged network."""
         while self.epoch < self.recipe.epochs:
             self.run_epoch(report)
