@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from kwscore import __version__
-from kwscore.cli import window
+from kwscore.cli import classify, devices, window
 from kwscore.errors import KWScopeError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -31,18 +31,12 @@ class _Group(TyperGroup):
             sys.stdout.flush()  # here, where a closed pipe can still be answered
             return result
         except KWScopeError as error:
-            print(f"kwscope: {error}", file=sys.stderr)
+            _complain(str(error))
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             raise typer.Exit(EXIT_INTERRUPTED) from None
-        except BrokenPipeError:
-            _discard_stdout()
-            raise typer.Exit(EXIT_BROKEN_PIPE) from None
         except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            print(f"kwscope: {where}{error.strerror or error}", file=sys.stderr)
-            _discard_stdout()
-            raise typer.Exit(2) from None
+            raise typer.Exit(_output_failed(error)) from None
 
 
 app = typer.Typer(
@@ -57,6 +51,8 @@ app = typer.Typer(
 
 def _commands() -> None:
     """Register every sub-command: one line each, in the order that --help shows."""
+    app.command()(classify.classify)
+    app.command()(devices.devices)
 
 
 @app.callback(invoke_without_command=True)
@@ -89,12 +85,16 @@ def _window(
     raise typer.Exit(window.open_window(source, model, screenshot, seconds, theme))
 
 
-def _discard_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter's own flush at exit cannot fail a second time."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # stdout is no file (a test runner's) or already closed
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (lives until exit)
+def _complain(sentence: str) -> None:
+    print(f"kwscope: {sentence}", file=sys.stderr, flush=True)
+
+
+def _output_failed(error: OSError) -> int:
+    """Exit status for a full disk or a closed pipe; a closed pipe is no failure and says nothing."""
+    if isinstance(error, BrokenPipeError):
+        return EXIT_BROKEN_PIPE
+    _complain(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+    return 2
 
 
 _commands()
@@ -102,13 +102,23 @@ _commands()
 
 def main() -> None:
     """Entry point of the ``kwscope`` program."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (lives until exit)
+        elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # file names need not be valid text
+    status: Any = 0
     try:
         app(prog_name="kwscope")
-    finally:
-        try:
-            sys.stdout.flush()  # --help and usage errors do not pass through _Group.invoke
-        except OSError:
-            _discard_stdout()
+    except SystemExit as ended:
+        status = ended.code
+    except OSError as error:  # --help and usage errors do not pass through _Group.invoke
+        status = _output_failed(error)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        status = status or _output_failed(error)
+        # The interpreter flushes once more at exit: point stdout at nothing, so that this cannot fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(status)
