@@ -11,12 +11,18 @@ from typing import TYPE_CHECKING, Any
 from kwscore.constants import LABELS
 
 if TYPE_CHECKING:
+    from kwscore.models.checkpoint import load_model
     from kwscore.models.registry import create_model
+    from kwscore.stream.engine import StreamEngine
 
 __version__ = "0.1.0"
-__all__ = ["LABELS", "__version__", "create_model"]
+__all__ = ["LABELS", "StreamEngine", "__version__", "create_model", "load_model"]
 
-_LAZY = {"create_model": "kwscore.models.registry"}
+_LAZY = {
+    "StreamEngine": "kwscore.stream.engine",
+    "create_model": "kwscore.models.registry",
+    "load_model": "kwscore.models.checkpoint",
+}
 
 
 def __getattr__(name: str) -> Any:

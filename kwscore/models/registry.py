@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from kwscore.models.config import Schedule, network_config
+from kwscore.models.config import NetworkConfig, Schedule, network_config
 from kwscore.models.network import NanoMamba
+
+
+def network_from_config(config: NetworkConfig) -> NanoMamba:
+    """An untrained network of a configuration."""
+    return NanoMamba(config)
 
 
 def create_model(name: str, schedule: Schedule = "stream", **overrides: Any) -> NanoMamba:
@@ -13,4 +18,4 @@ def create_model(name: str, schedule: Schedule = "stream", **overrides: Any) -> 
 
     Draws its initial weights from torch's global generator. Raises KWScopeError for an unknown name or field.
     """
-    return NanoMamba(network_config(name, schedule=schedule, **overrides))
+    return network_from_config(network_config(name, schedule=schedule, **overrides))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,11 +9,14 @@ from numpy.typing import NDArray
 
 from kwscore.constants import N_CLASSES, N_FREQ, N_MELS
 from kwscore.errors import KWScopeError
+from kwscore.models.checkpoint import model_hash
 from kwscore.models.config import NetworkConfig
 from kwscore.stream import layout as at
 from kwscore.stream.fft import tables
 
 Arrays = Mapping[str, NDArray[np.generic]]
+weights_hash = model_hash
+"""Hash of a network's arrays; the card of a checkpoint holds the same."""
 
 _FRONTS = {"log": at.FRONT_LOG, "pcen": at.FRONT_PCEN, "dual": at.FRONT_DUAL, "tri": at.FRONT_TRI}
 _SSMS = {"v1": at.SSM_V1, "v2": at.SSM_V2, "nc": at.SSM_NC, "tcn": at.SSM_TCN}
@@ -54,16 +56,6 @@ class _Reader:
 
     def optional(self, key: str, default: float) -> float:
         return self.scalar(key) if key in self.arrays else default
-
-
-def weights_hash(arrays: Arrays) -> str:
-    """First 12 hex digits of the SHA-256 over the weights: name, shape and float32 bytes of each tensor, by name."""
-    digest = hashlib.sha256()
-    for key in sorted(arrays):
-        array = np.ascontiguousarray(arrays[key], np.float32)
-        digest.update(f"{key}{array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()[:12]
 
 
 def make_shape(config: NetworkConfig) -> at.Shape:
