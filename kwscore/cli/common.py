@@ -38,6 +38,20 @@ def emit(record: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def print_columns(rows: list[tuple[str, ...]], left: tuple[int, ...]) -> None:
+    """A table on stdout, first row the heading: as wide as it needs, never shortened, so that it can be cut and sorted.
+
+    ``left``: columns set to the left; numbers go to the right.
+    """
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = [
+            cell.ljust(width) if column in left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
+
+
 def numbers(array: NDArray[np.floating]) -> list[Any]:
     """Nested lists of numbers with the seven digits that a 32-bit float has."""
     if array.ndim > 1:
