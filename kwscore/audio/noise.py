@@ -180,8 +180,8 @@ def babble_from_clips(clips: Sequence[NDArray[np.generic]], n: int, rng: np.rand
 class SyntheticNoise:
     """An endless stream of one published noise.
 
-    ``unit_rms`` scales every 1 s piece to an RMS of 1 (as the published mixing does with its 1 s noise) instead of a
-    peak of 0.7.
+    ``unit_rms`` scales every 1 s piece so that the stream's RMS is 1 (the published mixing does so with its 1 s noise)
+    instead of a peak of 0.7.
     The stream depends only on the generator's state, not on how it is read.
     """
 
@@ -199,7 +199,11 @@ class SyntheticNoise:
     def _draw(self) -> Float:
         piece = _PIECES[self.name](self._rng)
         if self._unit_rms:
-            piece *= np.float32(1.0 / np.sqrt(float(np.mean(np.square(piece))) + 1e-20))
+            # The energy that each piece adds once faded, per the samples by which it lengthens the stream.
+            energy = np.square(piece)
+            energy[:CROSSFADE] *= np.square(self._rise)
+            energy[-CROSSFADE:] *= np.square(self._fall)
+            piece *= np.float32(np.sqrt((PIECE - CROSSFADE) / (float(energy.sum()) + 1e-20)))
         return piece
 
     def read(self, n: int) -> Float:

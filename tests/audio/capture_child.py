@@ -1,7 +1,7 @@
 """A process that captures on command: reads one word a line from stdin, answers one JSON object a line on stdout.
 
-``start``, ``status``, ``save PATH`` (everything read so far, .npy), ``stop``, ``rescan``, ``quit``. PortAudio may hang in here without
-hanging the test.
+``start``, ``status``, ``devices``, ``rescan``, ``save PATH`` (all that was read, .npy), ``stop``, ``quit``. PortAudio may
+hang in here without hanging the test.
 """
 
 from __future__ import annotations

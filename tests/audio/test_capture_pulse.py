@@ -110,7 +110,8 @@ def pattern() -> np.ndarray:
 def correlation(heard: np.ndarray, played: np.ndarray) -> float:
     """Of what was played with the stretch of what was heard that fits it best."""
     n = 1 << (len(heard) + len(played)).bit_length()
-    lag = np.fft.irfft(np.fft.rfft(heard, n) * np.conj(np.fft.rfft(played, n)), n)[: len(heard) - len(played) + 1].argmax()
+    fit = np.fft.irfft(np.fft.rfft(heard, n) * np.conj(np.fft.rfft(played, n)), n)
+    lag = int(fit[: len(heard) - len(played) + 1].argmax())
     return float(np.corrcoef(heard[lag : lag + len(played)], played)[0, 1])
 
 

@@ -106,7 +106,7 @@ def test_stream_does_not_depend_on_how_it_is_read(sizes):
 @pytest.mark.parametrize("kind", PUBLISHED_NOISES)
 def test_stream_at_unit_rms_keeps_its_level(kind):
     x = SyntheticNoise(kind, np.random.default_rng(6), unit_rms=True).read(20 * LN)
-    assert np.sqrt(np.mean(x**2)) == pytest.approx(1.0, rel=0.12)
+    assert np.sqrt(np.mean(x**2)) == pytest.approx(1.0, rel=0.03)
 
 
 def test_crossfade_of_white_noise_leaves_no_seam():
