@@ -45,13 +45,12 @@ def describe(name: str) -> dict[str, Any]:
     unknown name or a bad checkpoint.
     """
     from kwscore.models.checkpoint import SUFFIX, load_arrays, shipped_checkpoints
-    from kwscore.models.config import REGISTRY, network_config
+    from kwscore.models.config import network_config
 
-    is_path = name.endswith(SUFFIX) or len(Path(name).parts) > 1
-    if name in REGISTRY and name not in shipped_checkpoints() or not is_path and name not in REGISTRY:
-        return _entry(network_config(name), {})
-    config, _, card = load_arrays(name)
-    return _entry(config, card)
+    if name in shipped_checkpoints() or name.endswith(SUFFIX) or len(Path(name).parts) > 1:
+        config, _, card = load_arrays(name)
+        return _entry(config, card)
+    return _entry(network_config(name), {})
 
 
 def _entry(config: NetworkConfig, card: dict[str, Any]) -> dict[str, Any]:
