@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kwscore.data.shards import SHARD_STREAMS, ShardStore
+from kwscore.data.streams import StreamRecipe
+from kwscore.errors import KWScopeError
+from kwscore.training.distill import SoftTargets, soft_loss
+from kwscore.training.recipe import TrainingRecipe, load_recipe
+from kwscore.training.run import make_teacher, prepare
+from kwscore.training.trainer import Trainer, build, learning_rate, spec_mask
+from tests.data.corpus import make_corpus
+
+RECIPE = TrainingRecipe(epochs=2, pool=1, ema=0.9, streams=StreamRecipe(frames=110))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    root = tmp_path_factory.mktemp("training")
+    return make_corpus(root), root / "cache"
+
+
+@pytest.fixture(scope="module")
+def store(data: tuple[Path, Path]) -> ShardStore:
+    return prepare(RECIPE, data[0], data[1])[0]
+
+
+def _weights(net: torch.nn.Module) -> np.ndarray:
+    return torch.cat([v.flatten().double() for v in net.state_dict().values()]).numpy()
+
+
+def test_same_seed_same_weights_and_a_killed_run_goes_on(store: ShardStore, tmp_path: Path) -> None:
+    whole = Trainer(RECIPE, store, None, tmp_path / "whole")
+    whole.run()
+    first = Trainer(RECIPE, store, None, tmp_path / "killed")
+    first.run_epoch()
+    second = Trainer(RECIPE, store, None, tmp_path / "killed")
+    assert second.resume()
+    assert second.epoch == 1
+    second.run()
+    np.testing.assert_array_equal(_weights(whole.net), _weights(second.net))
+    np.testing.assert_array_equal(_weights(whole.ema), _weights(second.ema))
+    assert np.abs(_weights(whole.net) - _weights(build(RECIPE))).max() > 1e-3
+    other = Trainer(replace(RECIPE, lr=1e-3), store, None, tmp_path / "killed")
+    with pytest.raises(KWScopeError, match="another recipe"):
+        other.resume()
+
+
+def test_shards_do_not_depend_on_who_makes_them(data: tuple[Path, Path], store: ShardStore, tmp_path: Path) -> None:
+    again, _ = prepare(RECIPE, data[0], tmp_path)
+    one, two = store.load(0), again.load(0)
+    np.testing.assert_array_equal(one.mel, two.mel)
+    np.testing.assert_array_equal(one.labels, two.labels)
+    assert one.mel.shape == (SHARD_STREAMS, 110, 40)
+    again.maker = None
+    with pytest.raises(KWScopeError, match="--data-dir"):
+        again.load(7)
+
+
+def test_noise_floor_parameters_stay_as_set(store: ShardStore, tmp_path: Path) -> None:
+    trainer = Trainer(replace(RECIPE, epochs=1), store, None, tmp_path)
+    trainer.run()
+    beta = torch.sigmoid(trainer.net.get_parameter("snr_estimator.raw_beta"))
+    assert beta.item() == pytest.approx(RECIPE.beta, rel=1e-5)
+
+
+def test_soft_targets_are_the_teachers_answers(store: ShardStore) -> None:
+    teacher = make_teacher(RECIPE).eval()
+    soft = SoftTargets(store, teacher, "test")
+    frames, logits = soft.get(0)
+    shard = store.load(0)
+    with torch.no_grad():
+        mel = torch.from_numpy(shard.mel[:4].astype(np.float32))
+        expected = teacher.pool(teacher.hidden(mel, mel), torch.from_numpy(frames[:4]))
+    np.testing.assert_allclose(logits[:4], expected.numpy(), atol=2e-2)
+    np.testing.assert_array_equal(soft.get(0)[1], logits)
+    same = torch.randn(5, 12)
+    assert soft_loss(same, same, 2.0).item() == pytest.approx(0.0, abs=1e-6)
+    assert soft_loss(same, -same, 2.0).item() > 0.1
+
+
+def test_learning_rate_rises_then_falls_to_its_floor() -> None:
+    recipe = TrainingRecipe()
+    rates = [learning_rate(recipe, step, 1000) for step in range(1000)]
+    assert max(rates) == pytest.approx(recipe.lr, rel=1e-3)
+    assert rates[0] < 0.1 * recipe.lr
+    assert rates[-1] == pytest.approx(recipe.floor * recipe.lr, rel=0.1)
+
+
+def test_spec_mask_is_bounded() -> None:
+    recipe = replace(TrainingRecipe(), mask_share=1.0)
+    mask = spec_mask(recipe, (16, 200, 40), np.random.default_rng(0))
+    assert set(mask.unique().tolist()) == {0.0, 1.0}
+    assert (mask == 0).all(1).sum(1).max() <= recipe.mask_bands
+    assert (mask == 0).all(2).sum(1).max() <= 2 * recipe.mask_frames
+
+
+def test_recipe_files(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.json"
+    path.write_text('{"epochs": 3, "streams": {"snr": [0, 5]}}')
+    recipe = load_recipe(path, {"seed": 9})
+    assert (recipe.epochs, recipe.seed, recipe.streams.snr) == (3, 9, (0, 5))
+    path.write_text('{"epoch": 3}')
+    with pytest.raises(KWScopeError, match="'epoch'"):
+        load_recipe(path, {})
+    with pytest.raises(KWScopeError, match="nowhere"):
+        load_recipe(tmp_path / "nowhere.json", {})
