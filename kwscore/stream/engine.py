@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from kwscore.constants import HOP, WINDOW
 from kwscore.errors import KWScopeError
+from kwscore.models.checkpoint import load_arrays, model_hash
 from kwscore.models.config import NetworkConfig
 from kwscore.stream import jit, layout
 from kwscore.stream.pcm import to_pcm
 from kwscore.stream.step import run
 from kwscore.stream.telemetry import Telemetry
-from kwscore.stream.weights import Arrays, make_shape, pack, weights_hash
+from kwscore.stream.weights import Arrays, make_shape, pack
 
 _BATCH = 128
 """Frames per call of the compiled step: telemetry of one call shares memory, so this bounds what one record keeps."""
@@ -45,15 +46,13 @@ class StreamEngine:
         self.config = config
         self._shape = make_shape(config)
         self._weights = pack(config, arrays)
-        self._hash = weights_hash(arrays)
+        self._hash = model_hash(arrays)
         self._state = layout.new_state(self._shape, self._weights)
         self._scratch = layout.new_scratch(self._shape)
 
     @classmethod
     def load(cls, name: str | Path) -> StreamEngine:
         """Engine of our trained network ``name``, or of the checkpoint at a path. Imports no torch."""
-        from kwscore.models.checkpoint import load_arrays
-
         config, arrays, _ = load_arrays(name)
         return cls((config, arrays))
 

@@ -9,14 +9,11 @@ from numpy.typing import NDArray
 
 from kwscore.constants import N_CLASSES, N_FREQ, N_MELS
 from kwscore.errors import KWScopeError
-from kwscore.models.checkpoint import model_hash
 from kwscore.models.config import NetworkConfig
 from kwscore.stream import layout as at
 from kwscore.stream.fft import tables
 
 Arrays = Mapping[str, NDArray[np.generic]]
-weights_hash = model_hash
-"""Hash of a network's arrays; the card of a checkpoint holds the same."""
 
 _FRONTS = {"log": at.FRONT_LOG, "pcen": at.FRONT_PCEN, "dual": at.FRONT_DUAL, "tri": at.FRONT_TRI}
 _SSMS = {"v1": at.SSM_V1, "v2": at.SSM_V2, "nc": at.SSM_NC, "tcn": at.SSM_TCN}

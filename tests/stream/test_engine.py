@@ -16,29 +16,14 @@ from hypothesis import strategies as st
 
 from kwscore.errors import KWScopeError
 from kwscore.models.config import REGISTRY
-from kwscore.models.network import NanoMamba
 from kwscore.models.registry import create_model
 from kwscore.stream import StreamEngine
 from kwscore.stream.telemetry import Engine, Telemetry
+from tests.stream.nets import DUAL, random_net
 from tests.stream.signals import named_signals, varied
 
 FIELDS = ("logits", "mel", "snr", "routing", "delta")
 NAMES = [name for name, config in REGISTRY.items() if config.schedule == "stream"]
-DUAL = "NanoMamba-Tiny-DualPCEN"
-
-
-def random_net(name: str, seed: int = 0) -> NanoMamba:
-    """Random weights far enough from the initial ones that every parameter matters."""
-    torch.manual_seed(seed)
-    net = create_model(name, schedule="stream").eval()
-    with torch.no_grad():
-        for parameter in net.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter) * parameter.abs().mean().clamp(0.05, 2.0))
-        norm = net.stream_norm
-        level = -6.0 if net.config.frontend == "log" else 0.3
-        norm.mean.copy_(level + 0.3 * torch.randn(40))
-        norm.var.copy_(0.1 + torch.rand(40))
-    return net
 
 
 def state_arrays(engine: StreamEngine) -> tuple[np.ndarray, ...]:
