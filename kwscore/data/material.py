@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwscore.constants import CLIP_SAMPLES, UNKNOWN, WORDS
+from kwscore.data.held_out import UNHEARD_WAKE_WORDS, UNHEARD_WORDS
 from kwscore.data.speech_commands import Corpus, find_corpus, load_clips, read_wav
+from kwscore.data.synth import open_synthetic_words
 from kwscore.errors import KWScopeError
 
-# fmt: off
-UNHEARD_WORDS = frozenset((
-    "backward", "bird", "dog", "eight", "five", "follow", "forward", "four", "house", "learn", "marvin", "nine",
-    "seven", "sheila", "six", "three", "tree", "two", "visual", "wow",
-))
-# fmt: on
-UNHEARD_WAKE_WORDS = frozenset(("alexa", "jarvis"))
 BACKGROUND_TRAIN = 0.8
 """Share of each background file, from its start, that training may use."""
 
@@ -38,6 +32,7 @@ class Material:
     """Recordings by role; every clip bank is (n, 16000) int16, every recording a 1-D int16 array.
 
     ``words``      (n, 16000) clips of the ten words with ``labels`` (n,).
+    ``synthetic_words`` the ten words by synthetic voices, so that a synthetic voice alone does not mean "unknown".
     ``unknown``    {source name: (n, 16000)} clips for the unknown class; ``groups`` names the word of each row.
     ``speech``     running speech, one array a recording.
     ``noise``      {kind: recordings}; "background" are the Speech Commands files.
@@ -46,6 +41,8 @@ class Material:
 
     words: Pcm
     labels: NDArray[np.int64]
+    synthetic_words: Pcm
+    synthetic_labels: NDArray[np.int64]
     unknown: dict[str, Pcm]
     groups: dict[str, list[str]]
     speech: list[Pcm]
@@ -136,7 +133,7 @@ def data_key(data_dir: Path | str, extra_dir: Path | str | None = None) -> str:
     root = find_corpus(data_dir).root
     extra = Path(extra_dir).expanduser() if extra_dir else root.parent
     digest = hashlib.sha256()
-    for folder in (root, extra / "noise", extra / "speech", extra / "synth"):
+    for folder in (root, extra / "noise", extra / "speech", extra / "synth", extra / "synth_keywords"):
         for path in sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else []:
             digest.update(f"{folder.name}/{path.relative_to(folder).as_posix()} {path.stat().st_size}\n".encode())
     return digest.hexdigest()[:12]
@@ -169,12 +166,16 @@ def load_material(
     pieces, wake, wake_words = _speech(extra / "speech", train, skipped)
     if wake:
         unknown["wake"], groups["wake"] = np.stack(wake), wake_words
-    if train and (extra / "synth" / "words.npy").is_file():
-        rows = json.loads((extra / "synth" / "index.json").read_text())
-        names = [row["word"] for row in (rows["rows"] if isinstance(rows, dict) else rows)]
+    voices = np.zeros((0, CLIP_SAMPLES), np.int16), np.zeros(0, np.int64)
+    if train and (extra / "synth").is_dir():
+        synthetic = open_synthetic_words(extra / "synth")
+        names = [row["word"] for row in synthetic.rows]
         keep = np.array([name not in UNHEARD_WORDS for name in names])
-        unknown["synth"] = np.load(extra / "synth" / "words.npy", mmap_mode="r")[keep]
+        unknown["synth"] = synthetic.clips[keep]
         groups["synth"] = [name for name in names if name not in UNHEARD_WORDS]
+    if train and (extra / "synth_keywords").is_dir():
+        synthetic = open_synthetic_words(extra / "synth_keywords")
+        voices = np.array(synthetic.clips), np.array([WORDS.index(row["word"]) for row in synthetic.rows], np.int64)
     noise = _noise(corpus, extra / "noise", train, skipped)
     labels = np.array([c.label for c in kept], np.int64)
-    return Material(words, labels, unknown, groups, pieces, noise, skipped)
+    return Material(words, labels, *voices, unknown, groups, pieces, noise, skipped)

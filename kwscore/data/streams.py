@@ -33,14 +33,15 @@ class StreamRecipe:
     synthetic: float = 0.65
     snr: tuple[float, float] = (-6.0, 18.0)
     noise_weights: tuple[float, ...] = (1.2, 1.2, 1.2, 1.2, 0.8)
-    step: float = 0.2
+    synthetic_words: float = 0.05
+    step: float = 0.25
     reverb: float = 0.2
     speed: tuple[float, float] = (0.88, 1.14)
     shift: int = 1600
     wide_level: float = 0.5
     level: tuple[float, float] = (-32.0, 12.0)
     sources: dict[str, float] = field(
-        default_factory=lambda: {"words": 0.38, "synth": 0.30, "speech": 0.14, "wake": 0.10, "reversed": 0.08}
+        default_factory=lambda: {"words": 0.48, "synth": 0.18, "speech": 0.14, "wake": 0.12, "reversed": 0.08}
     )
 
     @property
@@ -63,6 +64,7 @@ class StreamMaker:
     def __init__(self, material: Material, recipe: StreamRecipe):
         self.material, self.recipe = material, recipe
         self.by_label = [np.flatnonzero(material.labels == label) for label in range(10)]
+        self.by_voice = [np.flatnonzero(material.synthetic_labels == label) for label in range(10)]
         self.by_group = {
             source: [np.flatnonzero(np.array(names) == word) for word in sorted(set(names))]
             for source, names in material.groups.items()
@@ -97,6 +99,8 @@ class StreamMaker:
         return from_pcm(self.material.unknown[source][rng.choice(rows)])
 
     def _word(self, rng: np.random.Generator, label: int) -> Audio:
+        if len(self.by_voice[label]) and rng.random() < self.recipe.synthetic_words:
+            return from_pcm(self.material.synthetic_words[rng.choice(self.by_voice[label])])
         return from_pcm(self.material.words[rng.choice(self.by_label[label])])
 
     def _silence(self, rng: np.random.Generator) -> Audio | None:

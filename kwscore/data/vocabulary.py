@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kwscore.constants import WORDS
-from kwscore.data.material import UNHEARD_WORDS
+from kwscore.data.held_out import UNHEARD_WORDS
 
 RECORDED_WORDS = ("bed", "cat", "happy", "one", "zero")
 """Unknown words of which training has recordings: synthetic ones would add nothing."""

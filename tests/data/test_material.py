@@ -7,7 +7,8 @@ import pytest
 import soundfile
 
 from kwscore.constants import CLIP_SAMPLES, SILENCE, UNKNOWN
-from kwscore.data.material import UNHEARD_WORDS, data_key, load_material, loudest_second
+from kwscore.data.held_out import UNHEARD_WORDS
+from kwscore.data.material import data_key, load_material, loudest_second
 from kwscore.data.speech_commands import find_corpus, load_clips, official_split
 from kwscore.data.streams import StreamMaker, StreamRecipe
 from kwscore.data.validation import CONDITIONS, load_validation
