@@ -14,7 +14,6 @@ from kwscore.cli.common import (
     note,
     numbers,
     open_engine,
-    posteriors,
     ranking,
 )
 from kwscore.constants import CLIP_FRAMES, CLIP_SAMPLES, HOP, SAMPLE_RATE, WORDS
@@ -60,6 +59,7 @@ def _classify_file(engine: Any, file: str) -> dict[str, Any]:
     import numpy as np
 
     from kwscore.audio.file import read_audio
+    from kwscore.stream.detection import softmax
 
     samples = read_audio(file)
     padded = np.pad(samples, (0, max(0, CLIP_SAMPLES - len(samples))))
@@ -67,7 +67,7 @@ def _classify_file(engine: Any, file: str) -> dict[str, Any]:
     # by parts, so that of a long file only the logits are kept
     parts = (padded[begin : begin + _PART] for begin in range(0, len(padded), _PART))
     logits = np.stack([record.logits for part in parts for record in engine.process(part)])
-    probabilities = posteriors(logits)
+    probabilities = softmax(logits)
     # a second ends at each of these frames; of a clip there is only one
     ends = probabilities[CLIP_FRAMES - 1 :, : len(WORDS)].max(1)
     end = CLIP_FRAMES - 1 + int(ends.argmax())

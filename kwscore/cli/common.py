@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,7 +39,7 @@ def emit(record: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def print_columns(rows: list[tuple[str, ...]], left: tuple[int, ...]) -> None:
+def print_columns(rows: Sequence[tuple[str, ...]], left: tuple[int, ...]) -> None:
     """A table on stdout, first row the heading: as wide as it needs, never shortened, so that it can be cut and sorted.
 
     ``left``: columns set to the left; numbers go to the right.
@@ -89,15 +90,6 @@ def open_engine(model: str) -> StreamEngine:
     engine = StreamEngine.load(model)
     engine.warm_up(note)
     return engine
-
-
-def posteriors(logits: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Softmax over the last axis."""
-    import numpy as np
-
-    shifted = np.exp(logits - logits.max(-1, keepdims=True))
-    result: NDArray[np.floating] = shifted / shifted.sum(-1, keepdims=True)
-    return result
 
 
 def ranking(probabilities: NDArray[np.floating], count: int = 3) -> list[tuple[str, float]]:

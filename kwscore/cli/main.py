@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from kwscore import __version__
-from kwscore.cli import classify, devices, models, window
+from kwscore.cli import classify, devices, listen, models, window
 from kwscore.errors import KWScopeError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -51,6 +51,7 @@ app = typer.Typer(
 
 def _commands() -> None:
     """Register every sub-command: one line each, in the order that --help shows."""
+    app.command()(listen.listen)
     app.command()(classify.classify)
     app.command()(models.models)
     app.command()(devices.devices)

@@ -1,0 +1,300 @@
+"""``kwscope listen``: words as they are heard, or everything that the network computes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kwscore.cli.common import (
+    DEFAULT_MODEL,
+    JsonOption,
+    ModelOption,
+    emit,
+    note,
+    numbers,
+    open_engine,
+    open_source,
+)
+from kwscore.constants import HOP, LABELS, SAMPLE_RATE, WORDS
+from kwscore.errors import KWScopeError
+
+if TYPE_CHECKING:
+    from kwscore.audio.source import Source
+    from kwscore.stream.detection import DetectionSettings, Event
+    from kwscore.stream.runner import Batch
+    from kwscore.stream.telemetry import Telemetry
+
+_STATUS_INTERVAL = 0.1  # seconds between two states of the line at the terminal
+_GRACE = 3.0  # seconds that a live source may lag behind --seconds before it is ended by the wall clock
+
+
+def listen(
+    source: Annotated[
+        str, typer.Argument(metavar="[mic|demo|FILE]", help="What to hear; FILE may be a playlist.")
+    ] = "mic",
+    device: Annotated[str | None, typer.Option(help="Input device, as `kwscope devices` names it, or a part.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds of sound.")] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="WORD", help="Stop when WORD is heard; exit status 1 if it never is.")
+    ] = None,
+    realtime: Annotated[bool, typer.Option("--realtime", help="Hear a file or the demo at its own pace.")] = False,
+    model: ModelOption = DEFAULT_MODEL,
+    threshold: Annotated[float | None, typer.Option(help="Smoothed posterior that a word must reach.")] = None,
+    word_threshold: Annotated[
+        list[str] | None, typer.Option(metavar="WORD=VALUE", help="Threshold of one word; may be repeated.")
+    ] = None,
+    smoothing_ms: Annotated[float | None, typer.Option(help="Span of the average over the posteriors.")] = None,
+    minimum_ms: Annotated[float | None, typer.Option(help="How long a word must stay at its threshold.")] = None,
+    refractory_ms: Annotated[float | None, typer.Option(help="No second event sooner than this.")] = None,
+    release: Annotated[
+        float | None, typer.Option(help="Part of its threshold below which a word must fall to fire again.")
+    ] = None,
+    as_json: JsonOption = False,
+    telemetry: Annotated[
+        bool, typer.Option("--telemetry/--events-only", help="With --json: every hop, or only the words.")
+    ] = True,
+) -> None:
+    """Print every word that is heard, with its time and score.
+
+    Listens to the microphone until Ctrl-C, or to the demo or a file, as fast as it goes, to its end. Times are on the
+    clock of the samples, from the first one.
+
+    With --json each line is an object with a "type": one "start", a "telemetry" for every hop of 10 ms, an "event" for
+    every word, one "end".
+    """
+    settings = _settings(
+        threshold=threshold,
+        word_thresholds=_word_thresholds(word_threshold or []),
+        smoothing_ms=smoothing_ms,
+        minimum_ms=minimum_ms,
+        refractory_ms=refractory_ms,
+        release=release,
+    )
+    if until is not None and until not in WORDS:
+        raise KWScopeError(f"--until {until}: not a word that the networks know; choose one of {', '.join(WORDS)}")
+    opened = open_source(source, device=device, realtime=realtime)
+    session = _Session(opened, model, settings, _JsonOutput(telemetry) if as_json else _TextOutput())
+    if not session.run(seconds, until) and until is not None:
+        raise typer.Exit(1)
+
+
+def _word_thresholds(pairs: list[str]) -> dict[str, float]:
+    found = {}
+    for pair in pairs:
+        word, _, value = pair.partition("=")
+        try:
+            found[word] = float(value)
+        except ValueError:
+            raise KWScopeError(f"--word-threshold {pair}: write WORD=VALUE, for instance stop=0.7") from None
+    return found
+
+
+def _settings(**given: Any) -> DetectionSettings:
+    from kwscore.stream.detection import DetectionSettings
+
+    return DetectionSettings(**{name: value for name, value in given.items() if value is not None})
+
+
+class _Session:
+    """One source through one engine into one output, to the end or until something ends it."""
+
+    def __init__(self, source: Source, model: str, settings: DetectionSettings, output: _Output) -> None:
+        from kwscore.stream.detection import Detector
+        from kwscore.stream.runner import Runner
+
+        self.source = source
+        self.engine = open_engine(model)
+        self.settings = settings
+        self.runner = Runner(source, self.engine, Detector(settings))
+        self.output = output
+        self.events = 0
+        self._trouble = ""
+
+    def run(self, seconds: float | None, until: str | None) -> bool:
+        """Listen; True when ``until`` was heard."""
+        self.source.start()
+        begin = time.monotonic()
+        try:
+            self.output.start(self)
+            return self._loop(begin, seconds, until)
+        except BrokenPipeError:  # the reader has had enough: nothing more to say
+            self.output = _Silent()
+            raise
+        finally:
+            self.source.stop()
+            self.output.end(self, time.monotonic() - begin)
+
+    def _loop(self, begin: float, seconds: float | None, until: str | None) -> bool:
+        while not self.runner.finished:
+            batch = self.runner.step(0.1)
+            self.output.batch(batch)
+            self.events += len(batch.events)
+            self._report_trouble()
+            if until is not None and any(event.word == until for event in batch.events):
+                return True
+            heard = (batch.position + len(batch.samples)) / SAMPLE_RATE
+            late = self.source.live and seconds is not None and time.monotonic() - begin > seconds + _GRACE
+            if seconds is not None and (heard >= seconds or late):
+                break
+        self._report_trouble()
+        return False
+
+    def _report_trouble(self) -> None:
+        """Say what is wrong with the source when that changes."""
+        message = self.source.status().message
+        if message and message != self._trouble:
+            self.output.clear()
+            note(f"kwscope: {message}")
+        self._trouble = message
+
+
+class _Output:
+    """Where results go. Progress is shown on stderr, and only to a person at a terminal."""
+
+    def __init__(self) -> None:
+        self._shows_line = sys.stderr.isatty()
+        self._next_line = 0.0
+
+    def start(self, session: _Session) -> None:
+        note(f"Listening to {session.source.name} with {session.engine.name} ({session.engine.model_hash}).")
+
+    def batch(self, batch: Batch) -> None:
+        """What one step delivered."""
+        self.progress(batch)
+
+    def progress(self, batch: Batch) -> None:
+        """Keep the line at the terminal current: time, level, what it sounds like now."""
+        now = time.monotonic()
+        if not self._shows_line or now < self._next_line or not batch.telemetry:
+            return
+        self._next_line = now + _STATUS_INTERVAL
+        best = int(batch.posteriors[-1].argmax())
+        seconds = (batch.position + len(batch.samples)) / SAMPLE_RATE
+        level = batch.telemetry[-1].level_dbfs
+        text = f"{seconds:8.1f} s  {level:6.1f} dBFS  {LABELS[best]} {batch.posteriors[-1, best]:.2f}"
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Take the line at the terminal away."""
+        if self._shows_line:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def end(self, session: _Session, elapsed: float) -> None:
+        self.clear()
+        figures, status = session.runner.statistics(), session.source.status()
+        heard = figures.position / SAMPLE_RATE
+        words = f"{session.events} word{'' if session.events == 1 else 's'}"
+        lost = (
+            f"; {status.dropped} samples lost, {status.overflows} overflows"
+            if status.dropped or status.overflows
+            else ""
+        )
+        note(f"{heard:.1f} s heard in {elapsed:.1f} s, {words}, {figures.hop_us:.0f} us per hop (median){lost}.")
+
+
+class _TextOutput(_Output):
+    """A line for each word: when it was decided, the word, its score."""
+
+    def batch(self, batch: Batch) -> None:
+        for event in batch.events:
+            self.clear()
+            print(f"{_seconds(event.decided):9.2f} s  {event.word:<6} {event.score:.2f}", flush=True)
+        self.progress(batch)
+
+
+class _Silent(_Output):
+    """Nobody listens any more."""
+
+    def end(self, session: _Session, elapsed: float) -> None:
+        self.clear()
+
+
+class _JsonOutput(_Output):
+    """One JSON object a line."""
+
+    def __init__(self, telemetry: bool) -> None:
+        super().__init__()
+        self._telemetry = telemetry
+
+    def start(self, session: _Session) -> None:
+        super().start(session)
+        engine = session.engine
+        emit(
+            {
+                "type": "start",
+                "source": session.source.name,
+                "model": engine.name,
+                "hash": engine.model_hash,
+                "labels": LABELS,
+                "experts": engine.expert_names,
+                "blocks": engine.blocks,
+                "channels": engine.channels,
+                "sample_rate": SAMPLE_RATE,
+                "hop": HOP,
+                "detection": session.settings.to_dict(),
+            }
+        )
+
+    def batch(self, batch: Batch) -> None:
+        events = {event.decided_frame: event for event in batch.events}
+        for record, posterior in zip(batch.telemetry, batch.posteriors, strict=True):
+            if self._telemetry:
+                emit({**_telemetry(record), "posteriors": numbers(posterior)})
+            if record.frame in events:
+                emit(_event(events[record.frame]))
+        self.progress(batch)
+
+    def end(self, session: _Session, elapsed: float) -> None:
+        super().end(session, elapsed)
+        figures, status = session.runner.statistics(), session.source.status()
+        emit(
+            {
+                "type": "end",
+                "samples": figures.position,
+                "frames": figures.frames,
+                "events": session.events,
+                "dropped": status.dropped,
+                "overflows": status.overflows,
+                "hop_us": round(figures.hop_us, 2),
+                "hop_p99_us": round(figures.hop_p99_us, 2),
+            }
+        )
+
+
+def _telemetry(record: Telemetry) -> dict[str, Any]:
+    return {
+        "type": "telemetry",
+        "frame": record.frame,
+        "sample": record.sample,
+        "time_s": _seconds(record.sample),
+        "level_dbfs": round(record.level_dbfs, 3),
+        "mel": numbers(record.mel),
+        "snr": numbers(record.snr),
+        "routing": numbers(record.routing),
+        "delta": numbers(record.delta),
+        "logits": numbers(record.logits),
+        "elapsed_us": round(record.elapsed_us, 2),
+    }
+
+
+def _event(event: Event) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "type": "event",
+        "word": event.word,
+        "score": float(f"{event.score:.7g}"),
+        "frame": event.decided_frame,
+        "start": event.start,
+        "peak": event.peak,
+        "decided": event.decided,
+    }
+    for name in ("start", "peak", "decided"):
+        record[f"{name}_s"] = _seconds(record[name])
+    return record
+
+
+def _seconds(sample: int) -> float:
+    """Time at the end of a sample."""
+    return round((sample + 1) / SAMPLE_RATE, 6)

@@ -1,0 +1,69 @@
+"""``kwscope models`` and ``kwscope devices``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from kwscore.audio import devices as audio_devices
+from kwscore.audio.devices import InputDevice
+from kwscore.cli.main import app
+from kwscore.models.config import REGISTRY
+
+
+def kwscope(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [*map(str, arguments)])
+
+
+def objects(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_every_network_is_listed() -> None:
+    assert [entry["name"] for entry in objects(kwscope("models", "--json"))] == list(REGISTRY)
+    lines = kwscope("models").stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(REGISTRY)
+    assert "4,957" in kwscope("models").stdout
+
+
+def test_checkpoint_shows_its_card(checkpoint: Path) -> None:
+    (entry,) = objects(kwscope("models", checkpoint, "--json"))
+    card = json.loads(checkpoint.with_suffix(".json").read_text())
+    assert entry["name"] == "NanoMamba-Tiny-DualPCEN"
+    assert entry["hash"] == card["model_hash"]
+    assert entry["accuracy"] == 12.34
+    assert entry["parameters"] == card["parameters"]
+    assert sum(stage["macs"] for stage in entry["stages"]) == entry["macs_per_hop"]
+
+
+def test_one_network_shows_its_stages(checkpoint: Path) -> None:
+    text = kwscope("models", checkpoint).stdout
+    assert "12.3 %" in text
+    assert "SA-SSM block 2" in text
+
+
+@pytest.mark.parametrize("name", ["NanoMamba-Huge", "nowhere.safetensors", "./nowhere"])
+def test_unknown_network_is_one_line(name: str) -> None:
+    result = kwscope("models", name)
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_devices_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [InputDevice("ALSA", "USB: Audio", 2, 48_000, True, 3), InputDevice("ALSA", "pulse", 32, 44_100, False, 0)]
+    monkeypatch.setattr(audio_devices, "list_devices", lambda: found)
+    result = kwscope("devices")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0] == "* ALSA: USB: Audio  (2 channels, 48000 Hz)"
+    assert [entry["id"] for entry in objects(kwscope("devices", "--json"))] == ["ALSA: USB: Audio", "ALSA: pulse"]
+
+
+def test_no_device_is_the_answer_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio_devices, "list_devices", list)
+    result = kwscope("devices")
+    assert result.exit_code == 1
+    assert "no input device" in result.stderr
