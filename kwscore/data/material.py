@@ -24,6 +24,9 @@ from kwscore.errors import KWScopeError
 BACKGROUND_TRAIN = 0.8
 """Share of each background file, from its start, that training may use."""
 
+SPEECH_NOISE = frozenset(("babble",))
+"""Kinds of noise that are voices: background for words, but alone neither silence nor anything else."""
+
 Pcm = NDArray[np.int16]
 
 

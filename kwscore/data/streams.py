@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kwscore.audio.noise import make_noise
 from kwscore.constants import CLIP_FRAMES, CLIP_SAMPLES, HOP, SILENCE, UNKNOWN, WINDOW
 from kwscore.data.augment import change_speed, equalise, from_pcm, place, reverberate, room_response, to_pcm
-from kwscore.data.material import Material
+from kwscore.data.material import SPEECH_NOISE, Material
 
 Audio = NDArray[np.float32]
 PUBLISHED_NOISES = ("white", "pink", "factory", "street", "babble")
@@ -35,10 +35,10 @@ class StreamRecipe:
     noise_weights: tuple[float, ...] = (1.2, 1.2, 1.2, 1.2, 0.8)
     synthetic_words: float = 0.05
     step: float = 0.25
-    reverb: float = 0.2
-    speed: tuple[float, float] = (0.88, 1.14)
+    reverb: float = 0.15
+    speed: tuple[float, float] = (0.9, 1.12)
     shift: int = 1600
-    wide_level: float = 0.5
+    wide_level: float = 0.45
     level: tuple[float, float] = (-32.0, 12.0)
     sources: dict[str, float] = field(
         default_factory=lambda: {"words": 0.48, "synth": 0.18, "speech": 0.14, "wake": 0.12, "reversed": 0.08}
@@ -70,6 +70,8 @@ class StreamMaker:
             for source, names in material.groups.items()
         }
         self.recordings = [r for rows in material.noise.values() for r in rows if len(r) >= HOP * 10]
+        kinds = [k for k in material.noise if k not in SPEECH_NOISE]
+        self.quiet = [r for k in kinds for r in material.noise[k] if len(r) >= HOP * 10]
         available = {s: w for s, w in recipe.sources.items() if self._has(s)}
         total = sum(available.values())
         self.sources = {s: w / total for s, w in available.items()}
@@ -108,6 +110,9 @@ class StreamMaker:
         if rng.random() < 0.4:
             return None
         level = 10.0 ** (rng.uniform(-65.0, -15.0) / 20.0)
+        if self.quiet and rng.random() < 0.7:
+            piece = self._recording(rng, CLIP_SAMPLES, self.quiet)
+            return np.asarray(piece * (level / (np.sqrt(np.mean(piece**2)) + 1e-7)), np.float32)
         return self._noise(rng, CLIP_SAMPLES) * np.float32(level)
 
     def _segment(self, rng: np.random.Generator) -> tuple[Audio | None, int]:
@@ -124,8 +129,8 @@ class StreamMaker:
         return place(clip, CLIP_SAMPLES, int(rng.integers(-self.recipe.shift, self.recipe.shift + 1))), label
 
     # noise ------------------------------------------------------------------------------------------------------
-    def _recording(self, rng: np.random.Generator, n: int) -> Audio:
-        recording = self.recordings[rng.integers(len(self.recordings))]
+    def _recording(self, rng: np.random.Generator, n: int, recordings: list[NDArray[np.int16]]) -> Audio:
+        recording = recordings[rng.integers(len(recordings))]
         start = int(rng.integers(len(recording)))
         return from_pcm(recording[np.arange(start, start + n) % len(recording)])
 
@@ -133,7 +138,7 @@ class StreamMaker:
         if not self.recordings or rng.random() < self.recipe.synthetic:
             noise = make_noise(str(rng.choice(PUBLISHED_NOISES, p=self.noise_weights)), n, rng)
         else:
-            noise = self._recording(rng, n)
+            noise = self._recording(rng, n, self.recordings)
         return np.asarray(noise / (np.sqrt(np.mean(noise**2)) + 1e-7), np.float32)
 
     def _envelope(self, rng: np.random.Generator, n: int, starts: list[int]) -> Audio:
@@ -184,10 +189,10 @@ class StreamMaker:
             noise = self._noise(rng, n) * self._envelope(rng, n, starts)
             speech = speech + noise * np.float32(reference * 10.0 ** (-snr / 20.0))
         elif rng.random() < 0.5 and self.recordings:
-            tone = self._recording(rng, n)  # a quiet room under clean words
+            tone = self._recording(rng, n, self.quiet or self.recordings)  # a quiet room under clean words
             scale = 10.0 ** (rng.uniform(-75.0, -45.0) / 20.0) / (np.sqrt(np.mean(tone**2)) + 1e-7)
             speech = speech + tone * self._envelope(rng, n, starts) * np.float32(scale)
         elif not rms and rng.random() < 0.6:
-            speech = self._recording(rng, n) if self.recordings else speech
+            speech = self._recording(rng, n, self.quiet) if self.quiet else speech
         gain = rng.uniform(*recipe.level) if rng.random() < recipe.wide_level else rng.normal(0.0, 2.0)
         return Stream(to_pcm(speech * np.float32(10.0 ** (gain / 20.0))), ends, labels)

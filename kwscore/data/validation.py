@@ -17,7 +17,7 @@ from kwscore.audio.mixing import mix
 from kwscore.audio.noise import make_noise
 from kwscore.constants import CLIP_SAMPLES, SILENCE, UNKNOWN
 from kwscore.data.augment import from_pcm, to_pcm
-from kwscore.data.material import Material, load_material
+from kwscore.data.material import SPEECH_NOISE, Material, load_material
 
 Pcm = NDArray[np.int16]
 CONTEXT = CLIP_SAMPLES
@@ -38,7 +38,7 @@ class ValidationMix:
 
 
 def _silence(material: Material, count: int, rng: np.random.Generator) -> list[tuple[Pcm, str]]:
-    kinds = sorted(material.noise)
+    kinds = sorted(set(material.noise) - SPEECH_NOISE)
     rows: list[tuple[Pcm, str]] = []
     for index in range(count):
         if index % 10 == 9 or not kinds:
