@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,21 @@ _BLOCK = 4_096  # frames decoded at a time
 _NO_LENGTH = 1 << 48  # libsndfile's "unknown" is about 2^63
 _STREAMED = 0x7FFF0000  # programs that write to a pipe leave a size like this in the header
 _NOTHING = np.zeros(0, dtype=np.int16)
+
+
+def _open_sequentially(path: Path) -> Any:
+    """A SoundFile that is only ever read onwards.
+
+    soundfile seeks after each read of a seekable file, which makes an MP3 decoder lose its bit reservoir: read block by
+    block, half of the sound is missing.
+    """
+    import soundfile
+
+    class Sequential(soundfile.SoundFile):
+        def seekable(self) -> bool:
+            return False
+
+    return Sequential(path)
 
 
 class AudioReader:
@@ -41,7 +57,7 @@ class AudioReader:
         try:
             if self.path.stat().st_size == 0:
                 raise KWScopeError(f"{self.path} is empty: give a file that holds audio.")
-            self._file = soundfile.SoundFile(self.path)
+            self._file = _open_sequentially(self.path)
         except OSError as error:
             raise KWScopeError(f"{self.path} cannot be read ({error.strerror}): check its permissions.") from error
         except (soundfile.SoundFileError, TypeError, ValueError) as error:

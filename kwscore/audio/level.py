@@ -19,8 +19,8 @@ NOMINAL_SPEECH_DBFS = -25.0
 CLIP_RUN = 3
 """So many samples at full scale in a row count as clipping; fewer may be a peak that just fits."""
 TRAINING_LEVEL_DBFS = (-57.0, -6.0)
-"""Active speech levels that training covers: from 32 dB below the median of Speech Commands (-25 dBFS; 90 % of its clips
-lie in -41..-14) to where speech is clipped most of the time."""
+"""Active speech levels that training covers: from 32 dB below the median of Speech Commands (-25 dBFS; 90 % lie in
+-41..-14) to where speech is clipped most of the time."""
 
 _BELOW_FLOOR = 10 ** (FLOOR_DBFS / 20)
 

@@ -13,7 +13,7 @@ from kwscore.constants import HOP, SAMPLE_RATE
 
 
 def rms(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """sqrt(mean(x^2) + 1e-10) over the last axis, kept with length 1 (the published form, finite for silence)."""
+    """sqrt(mean(x^2) + 1e-10) over the last axis, kept as length 1 (published; finite for silence)."""
     power = np.einsum("...i,...i->...", x, x)[..., None] / np.float32(max(x.shape[-1], 1))
     return np.sqrt(power + np.float32(1e-10)).astype(np.float32, copy=False)
 
@@ -32,8 +32,8 @@ def mix(speech: NDArray[np.float32], noise: NDArray[np.float32], snr_db: ArrayLi
 class SpeechReference:
     """The speech level that a live SNR refers to: P.56 over the last ten seconds of *active* speech.
 
-    Pauses neither count nor make it forget, so that noise does not follow the gaps between words. ``nominal`` holds until
-    something above -45 dBFS has been heard.
+    Pauses neither count nor make it forget, so that noise does not follow the gaps between words. ``nominal`` holds
+    until something above -45 dBFS has been heard.
     """
 
     HORIZON = 10.0

@@ -1,6 +1,6 @@
 """A process that captures on command: reads one word a line from stdin, answers one JSON object a line on stdout.
 
-``start``, ``status``, ``devices``, ``rescan``, ``save PATH`` (all that was read, .npy), ``stop``, ``quit``. PortAudio may
+``start``, ``status``, ``devices``, ``rescan``, ``save PATH`` (all that was read), ``stop``, ``quit``. PortAudio may
 hang in here without hanging the test.
 """
 
