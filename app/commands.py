@@ -1,0 +1,68 @@
+"""Every command of the window in one list: its keys, its words, its place in the help.
+
+The window makes one ``QAction`` of each; tooltips and the shortcut overlay are made from the same list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """``keys`` as Qt spells them, the first one is shown. ``direct`` keys belong to the window only while no table, slider
+    or button wants them (arrows, space), so they are handled as key presses and not as shortcuts."""
+
+    name: str
+    text: str
+    keys: tuple[str, ...]
+    group: str
+    tip: str = ""
+    checkable: bool = False
+    direct: bool = False
+
+
+COMMANDS = (
+    Command("run", "Start / stop", ("Space",), "Listening", "Start or stop listening", direct=True),
+    Command("reset", "Reset", ("R",), "Listening", "Forget what was heard: network, plots and clock start anew"),
+    Command("demo", "Demo playlist", ("Ctrl+D",), "Listening", "Play the demo: all ten words, clean and in noise"),
+    Command("microphone", "Default microphone", ("Ctrl+M",), "Listening", "Listen to the system's default microphone"),
+    Command("open", "Open sound file…", ("Ctrl+O",), "Listening", "Play a WAV, FLAC, OGG, MP3 or Opus file"),
+    Command("rescan", "Look for devices again", ("F5",), "Listening", "Ask the sound system for its devices anew"),
+    Command("open_network", "Open network file…", ("Ctrl+Shift+O",), "Listening", "Run a checkpoint of your own"),
+    Command("freeze", "Freeze display", ("F",), "Looking", "Hold the display; listening goes on", checkable=True),
+    Command("back", "Back ½ s", ("Left",), "Looking", "Half a second into the past", direct=True),
+    Command("forward", "Forward ½ s", ("Right",), "Looking", "Half a second towards now", direct=True),
+    Command("page_back", "Back one screen", ("PgUp", "Shift+Left"), "Looking", direct=True),
+    Command("page_forward", "Forward one screen", ("PgDown", "Shift+Right"), "Looking", direct=True),
+    Command("oldest", "Oldest moment", ("Home",), "Looking", direct=True),
+    Command("live", "Back to live", ("End",), "Looking", "Show what is heard now", direct=True),
+    Command("zoom_in", "Stretch time", ("Ctrl++", "Ctrl+=", "+"), "Looking", "Fewer seconds, wider"),
+    Command("zoom_out", "Compress time", ("Ctrl+-", "-"), "Looking", "More seconds, narrower"),
+    Command("detection", "Detection settings", ("D",), "Window", "Thresholds and timing of detections", checkable=True),
+    Command("export", "Export detections as CSV…", ("Ctrl+E",), "Window"),
+    Command("picture", "Save picture of the window…", ("Ctrl+P",), "Window"),
+    Command("theme", "Light / dark", ("T",), "Window", "Switch between light and dark"),
+    Command("full_screen", "Full screen", ("F11",), "Window", checkable=True),
+    Command("layout", "Restore the standard layout", ("Ctrl+L",), "Window", "All panels back in their places"),
+    Command("dismiss", "Dismiss messages, end enlargement", ("Escape",), "Window", direct=True),
+    Command("help", "Keyboard shortcuts", ("F1", "?"), "Window", "Show all keys"),
+    Command("quit", "Quit", ("Ctrl+Q",), "Window"),
+)
+"""Besides these, Ctrl+1 to Ctrl+9 show and hide the panels."""
+
+BY_NAME = {command.name: command for command in COMMANDS}
+PANEL_KEYS = "Ctrl+1 … Ctrl+9"
+
+
+def shown_keys(command: Command) -> str:
+    """The keys as a person reads them."""
+    names = {"Left": "←", "Right": "→", "PgUp": "Page Up", "PgDown": "Page Down", "Escape": "Esc", "Ctrl++": "Ctrl +",
+             "Ctrl+-": "Ctrl −"}  # fmt: skip
+    first = command.keys[0]
+    return names.get(first, first.replace("+", " + ") if len(first) > 1 else first)
+
+
+def tooltip(name: str) -> str:
+    command = BY_NAME[name]
+    return f"{command.tip or command.text} ({shown_keys(command)})"

@@ -1,0 +1,92 @@
+"""What the panels read: columns of 10 ms and marks on the same time axis.
+
+The panels know only this interface. The one that reads the engine's history is ``app.history_feed``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+COLUMNS_PER_SECOND = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Columns [start, start + n) of the display; one column is one hop (10 ms).
+
+    ``low``, ``high``  (n,) smallest and largest sample of the hop, -1..1.
+    ``level``          (n,) dBFS.
+    ``mel_db``         (n, 40) log-mel, dB re a full-scale sine in that band.
+    ``snr``            (n, 40) the network's own estimate, 0..1.
+    ``routing``        (n, experts) weights, sum 1.
+    ``delta_mean``, ``delta_low``, ``delta_high``  (n, blocks) mean, 10th and 90th percentile over channels.
+    ``posteriors``     (n, 12) smoothed, as the detector compares them with the thresholds.
+    """
+
+    start: int
+    low: Array
+    high: Array
+    level: Array
+    mel_db: Array
+    snr: Array
+    routing: Array
+    delta_mean: Array
+    delta_low: Array
+    delta_high: Array
+    posteriors: Array
+
+    def __len__(self) -> int:
+        return len(self.level)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A word on the time axis: ``start`` and ``column`` (decision, or end of the word) in columns."""
+
+    start: float
+    column: float
+    label: str
+    score: float = 0.0
+
+
+class Feed(Protocol):
+    """A source of columns and marks; every call returns copies or immutable objects."""
+
+    @property
+    def first(self) -> int:
+        """Oldest column still held."""
+
+    @property
+    def end(self) -> int:
+        """One past the newest column; 0 before anything was heard."""
+
+    @property
+    def expert_names(self) -> Sequence[str]: ...
+
+    @property
+    def blocks(self) -> int: ...
+
+    @property
+    def thresholds(self) -> Sequence[float]:
+        """One threshold per word (10)."""
+
+    @property
+    def training_level(self) -> tuple[float, float] | None:
+        """Range of levels in dBFS that the network was trained on, where it is known."""
+
+    def columns(self, start: int, stop: int) -> Columns:
+        """Columns of the part of [start, stop) that is held."""
+
+    def warm_up(self, start: int, stop: int) -> Sequence[tuple[int, int]]:
+        """Spans of columns in which the network has not yet heard enough since a reset."""
+
+    def detections(self, start: int, stop: int) -> Sequence[Mark]: ...
+
+    def truths(self, start: int, stop: int) -> Sequence[Mark]:
+        """Words that are really there, as far as the source knows (demo playlist)."""

@@ -1,0 +1,147 @@
+"""Opening the window: one Qt application, the window at once, network and sound afterwards in threads."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QApplication
+
+from app import icons, theme
+from app import settings as store
+from app.controller import Controller
+from app.sources import MICROPHONE, Choice, check
+from app.window import MainWindow
+from kwscore.constants import HOP, SAMPLE_RATE
+from kwscore.errors import KWScopeError
+from kwscore.stream.detection import DetectionSettings
+
+PICTURE_PATIENCE = 120.0  # s that loading and compiling may take before a picture without sound is an error
+
+
+def application(choice: str) -> QApplication:
+    """The process's QApplication with our style, fonts and colours."""
+    app = QApplication.instance()
+    if not isinstance(app, QApplication):
+        app = QApplication(sys.argv[:1])
+    app.setApplicationName("kwscope")
+    app.setApplicationDisplayName("KWScope")
+    app.setDesktopFileName("kwscope")
+    app.setStyle("Fusion")
+    app.setFont(QFont(theme.load_fonts()))
+    app.setFont(theme.font(13))
+    app.setWindowIcon(icons.application_icon())
+    theme.apply(app, theme.resolve(choice))
+    return app
+
+
+def run(
+    source: str | None = None,
+    model: str | None = None,
+    screenshot: str | None = None,
+    seconds: float | None = None,
+    theme: str | None = None,
+) -> int:
+    """Open the window and return when it is closed.
+
+    ``source``: mic, demo or a file; None: what was used last, a microphone the first time. ``model``: name or path of a
+    network. ``screenshot``: leave a picture here and close after ``seconds`` of sound (5 where not given). ``theme``:
+    auto, light or dark. Returns 0, or 1 when no picture could be made. Raises KWScopeError for a file that is not there.
+    """
+    logging.basicConfig(level=logging.WARNING)
+    settings, complaint = store.load()
+    picturing = screenshot is not None
+    choice = Choice.parse(source) if source else Choice.parse(settings.source or MICROPHONE.as_text())
+    if source:
+        check(choice)
+    if theme:
+        settings.theme = theme
+    if picturing:
+        settings.geometry = settings.layout = ""
+    detection, odd = _detection(settings)
+    app = application(settings.theme)
+    controller = Controller(choice, model or settings.model, detection, fall_back=not source)
+    window = MainWindow(controller, settings, keep=not picturing)
+    size = os.environ.get("KWSCOPE_WINDOW_SIZE", "")
+    if picturing and "x" in size:
+        width, height = size.split("x")
+        window.resize(int(width), int(height))
+    for key, sentence in (("settings", complaint), ("detection", odd)):
+        if sentence:
+            window.notify(key, sentence, "warning")
+    window.show()
+    QTimer.singleShot(0, controller.start)  # after the first paint
+    if app.platformName() == "offscreen":
+        window.heard.connect(lambda word: print(f"{word.seconds:8.2f} s  {word.word:<6} {word.score:.2f}", flush=True))
+    ending = _Ending(window, screenshot, seconds)
+    with _interruptible(app):
+        app.exec()
+    window.close()
+    return ending.status
+
+
+class _Ending:
+    """Closes the window after some seconds of sound, leaving a picture if one is wanted."""
+
+    def __init__(self, window: MainWindow, picture: str | None, seconds: float | None) -> None:
+        self.window, self.picture, self.status = window, picture, 0
+        if picture is not None:
+            self.samples = (seconds or 5.0) * SAMPLE_RATE
+            self.timer = QTimer(window)
+            self.timer.setInterval(20)
+            self.timer.timeout.connect(self._look)
+            self.timer.start()
+            QTimer.singleShot(round(1000 * ((seconds or 5.0) + PICTURE_PATIENCE)), self._give_up)
+        elif seconds is not None:
+            QTimer.singleShot(round(1000 * seconds), window.close)
+
+    def _look(self) -> None:
+        feed = self.window.feed
+        ended = feed.end > 0 and not self.window.controller.running
+        if feed.end * HOP >= self.samples or ended:
+            self._finish()
+
+    def _finish(self) -> None:
+        self.timer.stop()
+        self.window.tick()
+        assert self.picture is not None
+        if not self.window.save_picture(Path(self.picture)):
+            self.status = 1
+        self.window.close()
+
+    def _give_up(self) -> None:
+        if self.timer.isActive():
+            message = self.window.banner.text() or "the source delivered no sound"
+            print(f"kwscope: no sound to take a picture of: {message}", file=sys.stderr)
+            self._finish()
+            self.status = 1
+
+
+class _interruptible:
+    """Ctrl+C in the terminal closes the window instead of waiting for it to be closed."""
+
+    def __init__(self, app: QApplication) -> None:
+        self.app = app
+
+    def __enter__(self) -> None:
+        try:
+            self.before = signal.signal(signal.SIGINT, lambda *_: self.app.closeAllWindows())
+        except ValueError:  # not the main thread
+            self.before = None
+
+    def __exit__(self, *_: object) -> None:
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)
+
+
+def _detection(settings: store.Settings) -> tuple[DetectionSettings, str]:
+    """The remembered detection settings, or the defaults and a sentence."""
+    try:
+        return DetectionSettings.from_dict(settings.detection), ""
+    except (KWScopeError, TypeError, AttributeError):
+        return DetectionSettings(), "The remembered detection settings do not fit this version; defaults are used."

@@ -1,0 +1,55 @@
+"""The base of the two maps of 40 bands over time: spectrogram and SNR."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter
+
+from app.colormaps import VIRIDIS, colourise
+from app.feed import Columns
+from app.panels.timepanel import TimePanel
+from app.theme import font
+from kwscore.constants import N_MELS
+
+# Band numbers whose centres lie nearest to round frequencies (HTK mel, 40 bands to 8 kHz).
+BAND_TICKS = ((6.6, "0.5"), (12.6, "1"), (20.8, "2"), (30.8, "4"), (39.4, "8 kHz"))
+
+
+class BandMapPanel(TimePanel):
+    """Colours by a fixed scale; the colour bar at the right carries the numbers."""
+
+    low, high = 0.0, float(N_MELS)
+    ticks = BAND_TICKS
+    table: NDArray[np.uint32] = VIRIDIS
+    floor: ClassVar[float] = 0.0
+    ceiling: ClassVar[float] = 1.0
+    bar_ticks: Sequence[tuple[float, str]] = ()
+
+    def values(self, columns: Columns) -> NDArray[np.floating]:
+        """(n, 40) what is shown."""
+        raise NotImplementedError
+
+    def paint_columns(self, painter: QPainter, columns: Columns, x: float, height: int) -> None:
+        colours = colourise(self.values(columns), self.floor, self.ceiling, self.table)
+        rows = np.ascontiguousarray(colours.T[::-1])  # row-major, highest band on top
+        image = QImage(rows.data, rows.shape[1], rows.shape[0], rows.strides[0], QImage.Format.Format_RGB32)
+        painter.drawImage(QRectF(x, 0, len(columns) * self.pitch, height), image)
+
+    def paint_side(self, painter: QPainter, side: QRectF) -> None:
+        bar = QRectF(side.left() + 14, side.top(), 12, side.height())
+        steps = np.ascontiguousarray(self.table[::-1].reshape(256, 1))
+        image = QImage(steps.data, 1, 256, 4, QImage.Format.Format_RGB32)
+        painter.drawImage(bar, image)
+        painter.setFont(font(11))
+        painter.setPen(QColor(self.theme.muted))
+        for value, text in self.bar_ticks:
+            y = bar.bottom() - (value - self.floor) / (self.ceiling - self.floor) * bar.height()
+            y = min(max(y, bar.top() + 6), bar.bottom() - 6)
+            painter.drawText(
+                QRectF(bar.right() + 7, y - 8, 80, 16), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text
+            )

@@ -1,0 +1,232 @@
+"""The detection log: every word with its time, score and latency."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QMenu,
+    QStackedLayout,
+    QTableView,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.theme import Theme, font
+
+LIMIT = 5000  # rows; the oldest go first
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One detection: ``seconds`` since the start of the stream, score 0..1, ``latency`` in ms from
+    reaching the threshold to the decision."""
+
+    seconds: float
+    word: str
+    score: float
+    latency: float
+    column: int
+
+
+HEADERS = ("time (s)", "word", "score", "latency (ms)")
+
+
+class LogModel(QAbstractTableModel):
+    """Newest first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[LogRow] = []
+
+    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+        return len(HEADERS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if orientation == Qt.Orientation.Horizontal:
+            if role == Qt.ItemDataRole.DisplayRole:
+                return HEADERS[section]
+            if role == Qt.ItemDataRole.TextAlignmentRole:
+                return _alignment(section)
+        return None
+
+    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        row = self.rows[len(self.rows) - 1 - index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return texts(row)[index.column()]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(index.column())
+        if role == Qt.ItemDataRole.UserRole:
+            return row.column
+        return None
+
+    def add(self, row: LogRow) -> None:
+        self.beginInsertRows(QModelIndex(), 0, 0)
+        self.rows.append(row)
+        self.endInsertRows()
+        if len(self.rows) > LIMIT:
+            self.beginRemoveRows(QModelIndex(), LIMIT, LIMIT)
+            del self.rows[0]
+            self.endRemoveRows()
+
+    def clear(self) -> None:
+        self.beginResetModel()
+        self.rows.clear()
+        self.endResetModel()
+
+    def as_csv(self) -> str:
+        """All rows, oldest first, with a header line."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(("time_s", "word", "score", "latency_ms"))
+        writer.writerows(texts(row) for row in self.rows)
+        return out.getvalue()
+
+
+def texts(row: LogRow) -> tuple[str, str, str, str]:
+    return f"{row.seconds:.2f}", row.word, f"{row.score:.2f}", f"{row.latency:.0f}"
+
+
+def _alignment(column: int) -> int:
+    side = Qt.AlignmentFlag.AlignLeft if column == 1 else Qt.AlignmentFlag.AlignRight
+    return int(side | Qt.AlignmentFlag.AlignVCenter)
+
+
+class LogPanel(QWidget):
+    """Table of detections; copy with Ctrl+C, export with the button or the menu; a double click shows the moment."""
+
+    key = "log"
+    title = "Detections"
+    about = (
+        "Every reported word: when it was decided (seconds of sound since the start), its score, and how long after "
+        "reaching its threshold the decision came. Copy rows with Ctrl+C; a double click freezes the plots at that moment."
+    )
+
+    export_wanted = Signal()
+    moment_wanted = Signal(int)  # column
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.model = LogModel()
+        self.setMinimumSize(220, 110)
+        self.setAccessibleName("Detection log")
+        self.setToolTip(f"<p><b>{self.title}</b></p><p>{self.about}</p>")
+        self.table = QTableView()
+        self.table.setModel(self.model)
+        self.table.setAccessibleName("Detections, newest first")
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
+        self.table.setTabKeyNavigation(False)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(24)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header.setHighlightSections(False)
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(self._menu)
+        self.table.doubleClicked.connect(lambda index: self.moment_wanted.emit(index.data(Qt.ItemDataRole.UserRole)))
+        copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.table)
+        copy.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        copy.activated.connect(self.copy)
+
+        self.hint = QLabel("No word yet.\nReported words are listed here.")
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.count = QLabel("")
+        self.copy_button = self._button("Copy", "Copy the selected rows, or all (Ctrl+C)", self.copy)
+        self.export_button = self._button(
+            "Export CSV…", "Write all rows to a CSV file (Ctrl+E)", self.export_wanted.emit
+        )
+        self.clear_button = self._button("Clear", "Empty this list; the plots keep their marks", self.clear)
+
+        self.stack = QStackedLayout()
+        self.stack.addWidget(self.hint)
+        self.stack.addWidget(self.table)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(12, 0, 6, 4)
+        foot.addWidget(self.count, 1)
+        for button in (self.copy_button, self.export_button, self.clear_button):
+            foot.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(self.stack, 1)
+        layout.addLayout(foot)
+        self.set_theme(theme)
+        self._changed()
+
+    def sizeHint(self) -> QSize:
+        return QSize(340, 260)
+
+    def _button(self, text: str, tip: str, slot: object) -> QToolButton:
+        button = QToolButton()
+        button.setText(text)
+        button.setToolTip(tip)
+        button.setAccessibleName(text)
+        button.clicked.connect(slot)
+        return button
+
+    def set_theme(self, theme: Theme) -> None:
+        self.setAutoFillBackground(True)
+        for label in (self.hint, self.count):
+            label.setFont(font(12))
+            label.setStyleSheet(f"color: {theme.muted}")
+        self.table.setFont(font(13))
+        self.table.horizontalHeader().setFont(font(11))
+
+    def add(self, row: LogRow) -> None:
+        at_top = self.table.verticalScrollBar().value() == 0
+        self.model.add(row)
+        if at_top:
+            self.table.scrollToTop()
+        self._changed()
+
+    def clear(self) -> None:
+        self.model.clear()
+        self._changed()
+
+    def selected_or_all(self) -> str:
+        rows = sorted({index.row() for index in self.table.selectionModel().selectedRows()}, reverse=True)
+        if not rows:
+            return self.model.as_csv()
+        last = len(self.model.rows) - 1
+        return "\n".join("\t".join(texts(self.model.rows[last - row])) for row in rows)
+
+    def copy(self) -> None:
+        QApplication.clipboard().setText(self.selected_or_all())
+
+    def write_csv(self, path: Path) -> None:
+        """Write all rows beside ``path`` and rename. Raises OSError."""
+        beside = path.with_name(path.name + ".part")
+        beside.write_text(self.model.as_csv(), encoding="utf-8")
+        beside.replace(path)
+
+    def _changed(self) -> None:
+        count = len(self.model.rows)
+        self.stack.setCurrentIndex(1 if count else 0)
+        self.count.setText("" if not count else "1 word" if count == 1 else f"{count} words")
+        for button in (self.copy_button, self.export_button, self.clear_button):
+            button.setEnabled(count > 0)
+
+    def _menu(self, position: object) -> None:
+        menu = QMenu(self)
+        menu.addAction("Copy", self.copy)
+        menu.addAction("Export CSV…", self.export_wanted.emit)
+        menu.addAction("Clear", self.clear)
+        menu.popup(self.table.viewport().mapToGlobal(position))
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -1,0 +1,87 @@
+"""Posteriors of the twelve classes with the threshold."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen
+
+from app.feed import Columns
+from app.panels.timepanel import TimePanel
+from app.paths import draw_dashed, polyline
+from app.theme import font
+from kwscore.constants import LABELS, SILENCE, UNKNOWN, WORDS
+
+NOTHING = 0.006  # lines this low are not painted: twelve of them on the axis would look like one
+SHOWN = 0.08  # classes below are not labelled at the right
+
+
+class PosteriorPanel(TimePanel):
+    key = "posteriors"
+    title = "Posteriors: how sure the network is of each word"
+    about = (
+        "One line a class, all twelve together always 1. A word is reported when its line stays above the dashed threshold. "
+        "Grey lines are the two answers that are no word: silence (dashed) and unknown speech (dotted). "
+        "A line that rises but stays below the threshold was nearly a detection."
+    )
+    ticks = ((0.0, "0"), (0.5, "0.5"), (1.0, "1"))
+    shows_truth = True
+
+    def paint_columns(self, painter: QPainter, columns: Columns, x: float, height: int) -> None:
+        xs = x + (np.arange(len(columns)) + 0.5) * self.pitch
+        ys = np.where(columns.posteriors < NOTHING, height + 6, (height - 1) * (1 - columns.posteriors))
+        wide = self.devicePixelRatioF()
+        peaks = columns.posteriors.max(axis=0)
+        for index in (*range(len(LABELS) - 1, len(WORDS) - 1, -1), *range(len(WORDS))):
+            if peaks[index] < NOTHING:
+                continue
+            colour = QColor(self.theme.series[index])
+            if index in (SILENCE, UNKNOWN):
+                painter.setPen(QPen(colour, 1.3 * wide))
+                draw_dashed(painter, xs, ys[:, index], columns.start, *((6, 9) if index == SILENCE else (2, 4)))
+                continue
+            soft = QColor(colour)
+            soft.setAlphaF(0.16)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(soft)
+            around = np.concatenate((xs[:1], xs, xs[-1:]))
+            painter.drawPolygon(polyline(around, np.concatenate(([height], ys[:, index], [height]))))
+            painter.setPen(QPen(colour, 1.6 * wide))
+            painter.drawPolyline(polyline(xs, ys[:, index]))
+
+    def describe(self, columns: Columns) -> str:
+        order = np.argsort(-columns.posteriors[0])[:3]
+        return "  ".join(f"{LABELS[i]} {columns.posteriors[0, i]:.2f}" for i in order)
+
+    def paint_live(self, painter: QPainter, plot: QRectF, side: QRectF) -> None:
+        theme = self.theme
+        thresholds = self.feed.thresholds
+        painter.setPen(QPen(theme.colour("text", 0.75), 1, Qt.PenStyle.DashLine))
+        for value in sorted(set(thresholds)):
+            y = self.y_of(value)
+            painter.drawLine(QPointF(plot.left(), y), QPointF(plot.right(), y))
+        painter.setFont(font(11))
+        newest = self.feed.columns(self.end - 1, self.end)
+        if not len(newest):
+            return
+        values = newest.posteriors[0]
+        taken = plot.top() - 8
+        for index in np.argsort(-values)[:4]:
+            if values[index] < SHOWN:
+                break
+            y = min(max(self.y_of(float(values[index])), taken + 14, plot.top() + 7), plot.bottom() - 6)
+            if y < taken + 13:
+                break
+            taken = y
+            painter.fillRect(QRectF(side.left() + 4, y - 1, 8, 2), QColor(theme.series[index]))
+            painter.setPen(QColor(theme.text))
+            text = f"{values[index]:.2f} {LABELS[index]}"
+            painter.drawText(QRectF(side.left() + 16, y - 8, side.width() - 16, 16), _LEFT, text)
+        if len(set(thresholds)) == 1:
+            self.tag(
+                painter, f"threshold {thresholds[0]:.2f}", plot.left() + 4, self.y_of(thresholds[0]) + 3,
+                theme.colour("surface", 0.8), theme.muted,
+            )  # fmt: skip
+
+
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter

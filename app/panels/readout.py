@@ -1,0 +1,123 @@
+"""The word that was heard last, legible from two metres."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.feed import COLUMNS_PER_SECOND, Feed, Mark
+from app.theme import Theme, font
+from kwscore.constants import LABELS
+
+FRESH = 1.2  # s that a word stays in the accent colour
+OLD = 6.0  # s after which the read-out goes back to listening
+
+
+class ReadoutPanel(QWidget):
+    """Huge word, score, and what the playlist is playing."""
+
+    key = "readout"
+    title = "Word"
+    about = (
+        "The last word that the network reported, with its score from 0 to 1. It fades when it is some seconds old. "
+        "Below: which of the twelve answers is ahead at this moment, silence and unknown among them."
+    )
+    empty = "Press Start (Space) and say yes, no, up, down, left, right, on, off, stop or go"
+
+    def __init__(self, theme: Theme, feed: Feed) -> None:
+        super().__init__()
+        self.theme = theme
+        self.feed = feed
+        self.end = 0
+        self.caption = ""
+        self._shown: tuple[object, ...] = ()
+        self.setMinimumSize(220, 132)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setAccessibleName("Last word")
+        self.setToolTip(f"<p><b>{self.title}</b></p><p>{self.about}</p>")
+
+    def sizeHint(self) -> QSize:
+        return QSize(340, 240)
+
+    def set_theme(self, theme: Theme) -> None:
+        self.theme = theme
+        self.update()
+
+    def refresh(self) -> None:
+        self._shown = ()
+        self.update()
+
+    def word(self) -> Mark | None:
+        """The newest detection that is still shown."""
+        marks = self.feed.detections(self.end - int(OLD * COLUMNS_PER_SECOND), self.end)
+        return max(marks, key=lambda mark: mark.column) if marks else None
+
+    def advance(self, end: int, caption: str) -> None:
+        """Show the state at column ``end``; paints only when something on it changed."""
+        self.end, self.caption = end, caption
+        mark = self.word()
+        fresh = mark is not None and end - mark.column < FRESH * COLUMNS_PER_SECOND
+        newest = self.feed.columns(end - 1, end)
+        ahead = ""
+        if len(newest):
+            index = int(newest.posteriors[0].argmax())
+            ahead = f"{LABELS[index]} {newest.posteriors[0, index]:.1f}"
+        state = (mark, fresh, caption, ahead, self.feed.end > 0)
+        if state != self._shown:
+            self._shown = state
+            spoken = f"{mark.label}, score {mark.score:.2f}" if mark else "listening"
+            self.setAccessibleDescription(spoken)
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        theme, area = self.theme, QRectF(self.rect())
+        painter.fillRect(area, QColor(theme.surface))
+        mark, fresh, caption, ahead, live = self._shown or (None, False, "", "", False)
+        inner = area.adjusted(16, 10, -16, -10)
+        if not live:
+            painter.setFont(font(15))
+            painter.setPen(QColor(theme.muted))
+            painter.drawText(inner, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.empty)
+            painter.end()
+            return
+        foot = 42.0 if caption else 22.0
+        head = QRectF(inner.left(), inner.top(), inner.width(), inner.height() - foot)
+        if isinstance(mark, Mark):
+            colour = QColor(theme.accent if fresh else theme.text)
+            score_height = min(44.0, head.height() * 0.24)
+            word = QRectF(head.left(), head.top(), head.width(), head.height() - score_height)
+            painter.setPen(colour)
+            painter.setFont(self._fitted("right", word, mark.label))
+            painter.drawText(word, Qt.AlignmentFlag.AlignCenter, mark.label)
+            painter.setFont(font(score_height * 0.72, QFont.Weight.DemiBold))
+            painter.setPen(QColor(theme.muted))
+            under = QRectF(head.left(), word.bottom(), head.width(), score_height)
+            painter.drawText(under, Qt.AlignmentFlag.AlignCenter, f"{mark.score:.2f}")
+        else:
+            painter.setFont(
+                self._fitted("listening…", head.adjusted(head.width() * 0.12, 0, -head.width() * 0.12, 0), "")
+            )
+            painter.setPen(theme.colour("muted", 0.75))
+            painter.drawText(head, Qt.AlignmentFlag.AlignCenter, "listening…")
+        painter.setFont(font(12))
+        painter.setPen(QColor(theme.muted))
+        line = QRectF(inner.left(), inner.bottom() - foot, inner.width(), 20)
+        painter.drawText(line, Qt.AlignmentFlag.AlignCenter, f"now ahead: {ahead}")
+        if caption:
+            face = font(12, QFont.Weight.DemiBold)
+            painter.setFont(face)
+            painter.setPen(QColor(theme.text))
+            text = QFontMetricsF(face).elidedText(caption, Qt.TextElideMode.ElideRight, inner.width())
+            painter.drawText(line.translated(0, 20), Qt.AlignmentFlag.AlignCenter, text)
+        painter.end()
+
+    def _fitted(self, widest: str, area: QRectF, text: str) -> QFont:
+        """The largest type in which every word fits, so that the size does not jump from word to word."""
+        face = font(100, QFont.Weight.Bold, "Inter Display")
+        width = max(QFontMetricsF(face).horizontalAdvance(each) for each in (widest, text or widest))
+        size = min(area.width() / width, area.height() / QFontMetricsF(face).height()) * 100
+        return font(min(size, 420), QFont.Weight.Bold, "Inter Display")

@@ -1,0 +1,30 @@
+"""Log-mel spectrogram."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.colormaps import VIRIDIS
+from app.feed import Columns
+from app.panels.bandmap import BandMapPanel
+
+
+class SpectrogramPanel(BandMapPanel):
+    key = "spectrogram"
+    title = "Spectrogram: energy in 40 mel bands"
+    about = (
+        "Low pitch below, high pitch above, brighter is louder. Vowels are stacked bright stripes, hisses like the s of "
+        "“yes” light up the top, a short gap and a burst make the t and p of “right”, “left” and “stop”. "
+        "Steady noise is a grey-green carpet."
+    )
+    table = VIRIDIS
+    floor, ceiling = -90.0, 0.0
+    bar_ticks = ((0.0, "0 dB"), (-45.0, "−45"), (-90.0, "−90"))
+
+    def values(self, columns: Columns) -> NDArray[np.floating]:
+        return columns.mel_db
+
+    def describe(self, columns: Columns) -> str:
+        band = int(columns.mel_db[0].argmax())
+        return f"loudest band {band + 1}: {columns.mel_db[0, band]:.0f} dB"

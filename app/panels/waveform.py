@@ -1,0 +1,89 @@
+"""Waveform and level meter."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPen
+
+from app.feed import Columns
+from app.panels.timepanel import TimePanel
+from app.paths import band
+from app.theme import font
+
+CLIPPED = 0.999
+FLOOR = -60.0
+HOLD = 150  # columns that the peak and the clip lamp are held
+
+
+def compress(samples: np.ndarray) -> np.ndarray:
+    """Square-root scale: quiet speech stays visible, full scale stays at the edge."""
+    return np.sign(samples) * np.sqrt(np.abs(samples))
+
+
+def amplitude(decibels: float) -> float:
+    """Where a peak of so many dBFS lies on the square-root scale."""
+    return float(10 ** (decibels / 40))
+
+
+class WaveformPanel(TimePanel):
+    key = "waveform"
+    title = "Waveform and level"
+    about = (
+        "The sound as the network hears it: 16 kHz, 16 bit. The scale is a square root, so that quiet speech stays visible. "
+        "The meter shows the level in dB below full scale. The bracket beside it is the range the network was trained on; "
+        "speech outside it is heard worse. CLIP lights when samples reach full scale: move back or lower the gain."
+    )
+    low, high = -1.0, 1.0
+    ticks = ((-amplitude(-20), "−20"), (0.0, "dBFS"), (amplitude(-20), "−20"), (1.0, "0"))
+    shows_truth = True
+
+    def paint_columns(self, painter: QPainter, columns: Columns, x: float, height: int) -> None:
+        xs = x + (np.arange(len(columns)) + 0.5) * self.pitch
+        middle, half = height / 2, height / 2 - 1
+        low = np.minimum(middle - compress(columns.low) * half, height)
+        high = np.maximum(middle - compress(columns.high) * half, 0)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(self.theme.wave))
+        painter.drawPolygon(band(xs, np.maximum(low, high + 1), high))
+        for column in np.flatnonzero((columns.high >= CLIPPED) | (columns.low <= -CLIPPED)):
+            left = int(x + column * self.pitch)
+            painter.fillRect(left, 0, self.pitch, 3, QColor(self.theme.bad))
+            painter.fillRect(left, height - 3, self.pitch, 3, QColor(self.theme.bad))
+
+    def describe(self, columns: Columns) -> str:
+        return f"{columns.level[0]:.1f} dBFS"
+
+    def paint_live(self, painter: QPainter, plot: QRectF, side: QRectF) -> None:
+        recent = self.feed.columns(max(self.end - HOLD, self.feed.first), self.end)
+        if not len(recent):
+            return
+        theme = self.theme
+        level = float(recent.level[-5:].max())
+        held = float(recent.level.max())
+        clipped = bool((recent.high >= CLIPPED).any() or (recent.low <= -CLIPPED).any())
+        meter = QRectF(side.left() + 14, side.top(), 12, side.height())
+
+        def y(decibels: float) -> float:
+            return meter.bottom() - (max(decibels, FLOOR) - FLOOR) / -FLOOR * meter.height()
+
+        painter.fillRect(meter, theme.colour("line", 0.6))
+        colour = theme.bad if clipped else theme.wave
+        painter.fillRect(QRectF(meter.left(), y(level), meter.width(), meter.bottom() - y(level)), QColor(colour))
+        painter.fillRect(QRectF(meter.left(), y(held), meter.width(), 2), QColor(theme.text))
+        span = self.feed.training_level
+        if span is not None:
+            painter.setPen(QPen(QColor(theme.good), 2))
+            x, top, bottom = meter.left() - 5, y(span[1]), y(span[0])
+            painter.drawPolyline([QPointF(x + 3, top), QPointF(x, top), QPointF(x, bottom), QPointF(x + 3, bottom)])
+        painter.setPen(QColor(theme.text))
+        painter.setFont(font(13, QFont.Weight.DemiBold))
+        text = QRectF(meter.right() + 8, side.top(), side.right() - meter.right() - 10, 18)
+        painter.drawText(text, Qt.AlignmentFlag.AlignLeft, f"{level:.0f} dBFS" if level > -119 else "silent")
+        if clipped:
+            self.tag(painter, "CLIP", text.left(), text.bottom() + 3, QColor(theme.bad), theme.surface)
+        elif span is not None and side.height() > 40:
+            word = "too loud" if level > span[1] else "level good" if held >= span[0] else "quiet"
+            painter.setFont(font(11))
+            painter.setPen(QColor(theme.muted))
+            painter.drawText(text.translated(0, 19), Qt.AlignmentFlag.AlignLeft, word)

@@ -1,0 +1,92 @@
+"""The line at the bottom: is the machine keeping up, is anything lost, is the level right, which network is it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QLabel, QStatusBar
+
+from app.theme import Theme, font
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the status bar shows; ``state`` is good, warn, bad or idle; None where nothing was measured yet."""
+
+    source: str = ""
+    state: str = "idle"
+    hop_median: float | None = None  # us
+    hop_p99: float | None = None  # us
+    load: float | None = None  # share of real time, 0..1
+    dropped: int = 0  # samples
+    overflows: int = 0
+    level: float | None = None  # dBFS
+    level_word: str = ""
+    network: str = ""
+    notice: str = ""
+
+
+_TIPS = {
+    "source": "What is heard, and whether it delivers",
+    "hop": "Time that the network needs for one hop of 10 ms: median and 99th percentile of the last hops",
+    "load": "Share of the time that the network computes: at 100 % it could not keep up",
+    "lost": "Samples lost between the device and the network, and overflows that the device reported; both should be 0",
+    "level": "Level of the sound against the range that the network was trained on",
+    "network": "Network and the first digits of the SHA-256 of its weights",
+}
+
+
+class StatusBar(QStatusBar):
+    """Labels that change their text a few times a second; figures are tabular so that nothing jumps."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.setSizeGripEnabled(False)
+        self.lamp = QLabel("●")
+        self.fields = {name: QLabel("") for name in _TIPS}
+        self.addWidget(self.lamp)
+        for name, label in self.fields.items():
+            label.setToolTip(_TIPS[name])
+            label.setAccessibleName(_TIPS[name])
+            if name == "network":
+                self.addPermanentWidget(label)
+            else:
+                self.addWidget(label)
+        self.setContentsMargins(10, 0, 12, 0)
+        self.health = Health()
+        self.set_theme(theme)
+
+    def set_theme(self, theme: Theme) -> None:
+        self.theme = theme
+        for label in self.fields.values():
+            label.setFont(font(12))
+            label.setContentsMargins(2, 2, 14, 2)
+        self.fields["source"].setFont(font(12, QFont.Weight.DemiBold))
+        self.show_health(self.health, force=True)
+
+    def show_health(self, health: Health, force: bool = False) -> None:
+        if health == self.health and not force:
+            return
+        self.health, t = health, self.theme
+        colour = {"good": t.good, "warn": t.warn, "bad": t.bad}.get(health.state, t.muted)
+        self.lamp.setText({"good": "●", "warn": "▲", "bad": "✗"}.get(health.state, "○"))
+        self.lamp.setStyleSheet(f"color: {colour}")
+
+        def put(name: str, caption: str, value: str) -> None:
+            text = f'<span style="color:{t.muted}">{caption}</span> {value}' if value else ""
+            if self.fields[name].text() != text:
+                self.fields[name].setText(text)
+
+        put("source", "", health.source)
+        if health.hop_median is None or health.hop_p99 is None:
+            put("hop", "", "")
+            put("load", "", "")
+        else:
+            put("hop", "hop", f"{health.hop_median:.0f} µs · p99 {health.hop_p99:.0f} µs")
+            put("load", "load", f"{100 * (health.load or 0):.1f} %")
+        lost = health.dropped or health.overflows
+        figures = f"{health.dropped} · overflows {health.overflows}"
+        put("lost", "dropped", f'<span style="color:{t.bad}"><b>{figures}</b></span>' if lost else figures)
+        put("level", "level", f"{health.level:.0f} dBFS {health.level_word}" if health.level is not None else "")
+        put("network", "", health.notice or health.network)

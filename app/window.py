@@ -1,0 +1,489 @@
+"""The main window: puts panels, toolbar and status bar together and paints them 30 times a second from one timer."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QTabWidget, QToolBar, QWidget
+
+from app import settings as store
+from app import theme as themes
+from app.arrangement import LEFT_KEYS, Arrangement
+from app.banner import Banner
+from app.commands import BY_NAME, COMMANDS
+from app.controller import Controller, Detected, DevicesFound, Notice
+from app.display import Display
+from app.dock import Dock
+from app.help import ShortcutOverlay
+from app.panels.bars import BarsPanel
+from app.panels.delta import DeltaPanel
+from app.panels.detection import DetectionPanel
+from app.panels.log import LogPanel, LogRow
+from app.panels.posteriors import PosteriorPanel
+from app.panels.readout import ReadoutPanel
+from app.panels.routing import RoutingPanel
+from app.panels.snr import SnrPanel
+from app.panels.spectrogram import SpectrogramPanel
+from app.panels.timepanel import TimePanel
+from app.panels.waveform import WaveformPanel
+from app.sources import DEMO, MICROPHONE, Choice
+from app.statusbar import StatusBar
+from app.timeline import Timeline
+from app.toolbar import Device, ToolBar
+from app.zoom import PITCHES, nearest
+
+FRAME_MS = 33
+STATUS_EVERY = 8  # frames
+SOUND_FILES = "Sound (*.wav *.flac *.ogg *.opus *.mp3 *.aiff *.aif);;All files (*)"
+NETWORK_FILES = "Networks (*.safetensors *.pt);;All files (*)"
+TIME_PANELS = (WaveformPanel, SpectrogramPanel, SnrPanel, RoutingPanel, DeltaPanel, PosteriorPanel)
+
+
+class MainWindow(QMainWindow):
+    """The instrument. The controller does the work; the window shows it and passes on what the user wants."""
+
+    heard = Signal(object)  # Detected
+
+    def __init__(self, controller: Controller, settings: store.Settings, *, keep: bool = True) -> None:
+        """``keep``: remember layout and settings on closing."""
+        super().__init__()
+        self.controller, self.settings, self.keep = controller, settings, keep
+        self.feed = controller.feed
+        self.theme = themes.resolve(settings.theme)
+        self.display = Display(self.feed)
+        self.setWindowTitle("KWScope")
+        self.setObjectName("window")
+        self.setAcceptDrops(True)
+        self.setDockNestingEnabled(True)
+        self.setMinimumSize(900, 560)
+        self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        self._closed = False
+        self._frame = 0
+        self.actions_by_name = {command.name: self._action(command.name) for command in COMMANDS}
+        self._build()
+        self._connect()
+        self._restore()
+        self.timer = QTimer(self)
+        self.timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self.timer.setInterval(FRAME_MS)
+        self.timer.timeout.connect(self.tick)
+        self.timer.start()
+
+    # -- building ---------------------------------------------------------------------------------------------
+
+    def _action(self, name: str) -> QAction:
+        command = BY_NAME[name]
+        action = QAction(command.text, self)
+        action.setCheckable(command.checkable)
+        if not command.direct:
+            action.setShortcuts([QKeySequence(keys) for keys in command.keys])
+        slot = getattr(self, f"do_{name}")
+        if command.checkable:
+            action.toggled.connect(slot)
+        else:
+            action.triggered.connect(lambda _checked=False: slot())
+        self.addAction(action)
+        return action
+
+    def _build(self) -> None:
+        theme, feed = self.theme, self.feed
+        self.toolbar = ToolBar(theme, self.actions_by_name)
+        self.addToolBar(self.toolbar)
+        self.banner = Banner(theme)
+        self.banner_bar = _strip("messages", self.banner)
+        self.addToolBarBreak()
+        self.addToolBar(self.banner_bar)
+        self.banner_bar.hide()
+        self.time_panels: dict[str, TimePanel] = {kind.key: kind(theme, feed) for kind in TIME_PANELS}
+        self.readout, self.bars = ReadoutPanel(theme, feed), BarsPanel(theme, feed)
+        self.log, self.detection = LogPanel(theme), DetectionPanel(theme, self.controller.detection)
+        self.panels: dict[str, QWidget] = {
+            **self.time_panels, "readout": self.readout, "bars": self.bars, "log": self.log, "detection": self.detection,
+        }  # fmt: skip
+        self.docks = {key: Dock(panel, key, panel.title, panel.about) for key, panel in self.panels.items()}
+        self.arrangement = Arrangement(self, self.docks)
+        self.timeline = Timeline(theme, feed)
+        self.timeline_bar = _strip("timeline", self.timeline)
+        self.addToolBar(Qt.ToolBarArea.BottomToolBarArea, self.timeline_bar)
+        self.status = StatusBar(theme)
+        self.setStatusBar(self.status)
+        self.overlay = ShortcutOverlay(self, theme)
+        self.arrangement.standard()
+
+    def _connect(self) -> None:
+        for number, (key, dock) in enumerate(self.docks.items(), 1):
+            dock.set_theme(self.theme)
+            dock.enlarge_wanted.connect(lambda key=key: self.arrangement.enlarge(key))
+            dock.visibilityChanged.connect(self._layout_changed)
+            if number < 10:
+                dock.toggleViewAction().setShortcut(QKeySequence(f"Ctrl+{number}"))
+            self.addAction(dock.toggleViewAction())
+        for panel in self.time_panels.values():
+            panel.hovered.connect(self._hovered)
+            panel.scrolled.connect(self.scroll)
+            panel.zoomed.connect(self.zoom)
+        self.docks["detection"].visibilityChanged.connect(
+            lambda _=False: self.actions_by_name["detection"].setChecked(not self.docks["detection"].isHidden())
+        )
+        self.toolbar.fill_view_menu(dock.toggleViewAction() for dock in self.docks.values())
+        self.toolbar.source_chosen.connect(self.listen_to)
+        self.toolbar.network_chosen.connect(self.use_network)
+        self.toolbar.source_menu_opened.connect(self._source_menu)
+        self.toolbar.network_menu_opened.connect(self._network_menu)
+        self.timeline.moved_to.connect(self.show_moment)
+        self.timeline.live_wanted.connect(self.do_live)
+        self.log.export_wanted.connect(self.do_export)
+        self.log.moment_wanted.connect(lambda column: self.show_moment(column + self._shown_columns() // 3))
+        self.detection.changed.connect(self._detection_changed)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_theme)
+
+    def _restore(self) -> None:
+        self.display.pitch = nearest(self.settings.pitch)
+        self.resize(1600, 1000)
+        if self.settings.geometry:
+            self.restoreGeometry(_decode(self.settings.geometry))
+        if self.settings.layout and not self.restoreState(_decode(self.settings.layout), store.VERSION):
+            self.arrangement.standard()
+        self._sized = bool(self.settings.layout)
+        self.banner_bar.setVisible(bool(self.banner.rows))
+
+    # -- one frame --------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Take what is new from the controller and paint what is visible."""
+        for event in self.controller.poll():
+            self._handle(event)
+        self.display.update()
+        end, pitch = self.display.end, self._device_pitch()
+        self.feed.refresh(end, max(panel.visible_columns for panel in self.time_panels.values()))
+        for panel in self.time_panels.values():
+            if panel.isVisible():
+                panel.advance(end, pitch)
+        if self.readout.isVisible():
+            self.readout.advance(end, self.controller.caption(end))
+        if self.bars.isVisible():
+            self.bars.advance(end)
+        self.timeline.advance(end, self._shown_columns(), self.display.frozen)
+        if self._frame % STATUS_EVERY == 0:
+            self._slow_tick()
+        self._frame += 1
+
+    def _slow_tick(self) -> None:
+        """What need not follow every frame."""
+        self.status.show_health(self.controller.health())
+        if self.toolbar.running != self.controller.running:
+            self.toolbar.set_running(self.controller.running)
+        for key, panel in self.time_panels.items():
+            self.docks[key].set_value(panel.value_at_cursor())
+
+    def _handle(self, event: object) -> None:
+        if isinstance(event, Detected):
+            self.log.add(LogRow(event.seconds, event.word, event.score, event.latency_ms, event.column))
+            self.heard.emit(event)
+        elif isinstance(event, Notice):
+            self.notify(event.key, event.text, event.level)
+        elif isinstance(event, DevicesFound):
+            self.toolbar.devices = [Device(d.id, d.host_api, d.name, d.default) for d in event.devices]
+            self.toolbar.device_notice = event.notice
+            self.toolbar.fill_source_menu()
+        self.toolbar.set_network(self.controller.network_name)
+        self.toolbar.set_choice(self.controller.choice, self.controller.source_note)
+
+    def notify(self, key: str, text: str, level: str = "error") -> None:
+        """Show one sentence; an empty one takes the message with this key away."""
+        if text:
+            self.banner.show_message(key, text, level)
+        else:
+            self.banner.dismiss(key)
+        self.banner_bar.setVisible(bool(self.banner.rows))
+
+    def _device_pitch(self) -> int:
+        return max(1, round(self.display.pitch * self.devicePixelRatioF()))
+
+    def _shown_columns(self) -> int:
+        return next((p.visible_columns for p in self.time_panels.values() if p.isVisible()), 500)
+
+    # -- commands ---------------------------------------------------------------------------------------------
+
+    def do_run(self) -> None:
+        if self.controller.running:
+            self.controller.stop()
+        else:
+            self.do_live()
+            self.controller.start()
+        self.toolbar.set_running(self.controller.running)
+
+    def do_reset(self) -> None:
+        self.do_live()
+        self.controller.reset()
+
+    def do_demo(self) -> None:
+        self.listen_to(DEMO)
+
+    def do_microphone(self) -> None:
+        self.listen_to(MICROPHONE)
+
+    def do_open(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Open sound file", self.settings.folder, SOUND_FILES)
+        if name:
+            self.settings.folder = str(Path(name).parent)
+            self.listen_to(Choice("file", name))
+
+    def do_rescan(self) -> None:
+        self.toolbar.device_notice = "Looking for microphones…"
+        self.controller.find_devices(again=True)
+
+    def do_open_network(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Open network file", self.settings.folder, NETWORK_FILES)
+        if name:
+            self.use_network(name)
+
+    def do_freeze(self, on: bool) -> None:
+        self.display.freeze(on)
+
+    def do_back(self) -> None:
+        self.scroll(50)
+
+    def do_forward(self) -> None:
+        self.scroll(-50)
+
+    def do_page_back(self) -> None:
+        self.scroll(self._shown_columns() * 9 // 10)
+
+    def do_page_forward(self) -> None:
+        self.scroll(-self._shown_columns() * 9 // 10)
+
+    def do_oldest(self) -> None:
+        self.show_moment(self.feed.first + self._shown_columns())
+
+    def do_live(self) -> None:
+        self.actions_by_name["freeze"].setChecked(False)
+        self.display.freeze(False)
+
+    def do_zoom_in(self) -> None:
+        self.zoom(1)
+
+    def do_zoom_out(self) -> None:
+        self.zoom(-1)
+
+    def do_detection(self, on: bool) -> None:
+        self.docks["detection"].setVisible(on)
+        if on:
+            self.docks["detection"].raise_()
+
+    def do_export(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Export detections", str(Path(self.settings.folder, "detections.csv")), "CSV (*.csv)"
+        )
+        if name:
+            self.export_to(Path(name))
+
+    def do_picture(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Save picture", str(Path(self.settings.folder, "kwscope.png")), "PNG (*.png)"
+        )
+        if name:
+            self.save_picture(Path(name))
+
+    def do_theme(self) -> None:
+        self.settings.theme = "light" if self.theme.dark else "dark"
+        self.apply_theme(themes.resolve(self.settings.theme))
+
+    def do_full_screen(self, on: bool) -> None:
+        if on:
+            self.showFullScreen()
+        else:
+            self.showNormal()
+
+    def do_layout(self) -> None:
+        self.arrangement.standard()
+        self.display.pitch = PITCHES[1]
+
+    def do_dismiss(self) -> None:
+        if self.arrangement.enlarged is not None:
+            self.arrangement.end_enlargement()
+        self.banner.dismiss_all()
+        self.banner_bar.hide()
+
+    def do_help(self) -> None:
+        self.overlay.toggle()
+
+    def do_quit(self) -> None:
+        self.close()
+
+    # -- what the commands need -------------------------------------------------------------------------------
+
+    def listen_to(self, choice: Choice) -> None:
+        """Switch to another source; the present one goes on until the new one delivers."""
+        self.do_live()
+        self.banner.dismiss("source")
+        self.settings.source = choice.as_text()
+        self.controller.set_source(choice)
+        self.toolbar.set_choice(self.controller.choice, self.controller.source_note)
+
+    def use_network(self, name: str) -> None:
+        """Switch to another network by name or path."""
+        self.banner.dismiss("network")
+        self.controller.set_network(name)
+
+    def scroll(self, columns: int) -> None:
+        """Move into the past (or with a negative number towards now); the display freezes."""
+        if self.feed.end:
+            self.show_moment(self.display.end - columns)
+
+    def show_moment(self, end: int) -> None:
+        """Freeze the display so that column ``end`` is the newest one shown."""
+        self.display.freeze(True)
+        self.display.go_to(end, self._shown_columns())
+        self.actions_by_name["freeze"].setChecked(True)
+
+    def zoom(self, steps: int) -> None:
+        place = PITCHES.index(nearest(self.display.pitch)) + steps
+        self.display.pitch = PITCHES[min(max(place, 0), len(PITCHES) - 1)]
+
+    def apply_theme(self, theme: themes.Theme) -> None:
+        self.theme = theme
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        themes.apply(app, theme)
+        for part in (
+            self.toolbar,
+            self.banner,
+            self.timeline,
+            self.status,
+            *self.panels.values(),
+            *self.docks.values(),
+        ):
+            part.set_theme(theme)
+        self.overlay.theme = theme
+
+    def export_to(self, path: Path) -> None:
+        """Write the detections; trouble becomes a message."""
+        try:
+            self.log.write_csv(path)
+        except OSError as error:
+            self.notify("export", f"{path} cannot be written ({error.strerror or error}): choose another folder.")
+        else:
+            self.notify("export", f"{len(self.log.model.rows)} detections were written to {path}.", "info")
+
+    def save_picture(self, path: Path) -> bool:
+        """Save the window as PNG, written beside and renamed; trouble becomes a message and False."""
+        beside = path.with_name(path.name + ".part")
+        if self.grab().save(str(beside), "PNG"):
+            try:
+                beside.replace(path)
+                return True
+            except OSError:
+                pass
+        self.notify("picture", f"The picture {path} cannot be written: choose another folder.")
+        return False
+
+    def _detection_changed(self, settings: object) -> None:
+        self.controller.set_detection(settings)
+        for panel in self.time_panels.values():
+            panel.update()
+
+    def _hovered(self, column: object) -> None:
+        for key, panel in self.time_panels.items():
+            panel.set_cursor(column if isinstance(column, int) else None)
+            self.docks[key].set_value(panel.value_at_cursor())
+
+    def _source_menu(self) -> None:
+        self.toolbar.fill_source_menu()
+        self.controller.find_devices()
+
+    def _network_menu(self) -> None:
+        self.toolbar.networks = self.controller.networks()
+        self.toolbar.fill_network_menu()
+
+    def _system_theme(self, _scheme: object) -> None:
+        if self.settings.theme == "auto":
+            self.apply_theme(themes.resolve("auto"))
+
+    def _layout_changed(self, _visible: bool = False) -> None:
+        QTimer.singleShot(0, self.arrangement.place_axis)
+
+    # -- events -----------------------------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keys that a table or a slider may want first come here when nobody else took them."""
+        pressed = QKeySequence(event.keyCombination())
+        for command in COMMANDS:
+            if command.direct and any(pressed == QKeySequence(keys) for keys in command.keys):
+                getattr(self, f"do_{command.name}")()
+                return
+        super().keyPressEvent(event)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._sized:
+            self._sized = True
+            QTimer.singleShot(0, self.arrangement.share_out)
+        self._layout_changed()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._layout_changed()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.WindowStateChange:
+            self.actions_by_name["full_screen"].setChecked(self.isFullScreen())
+        super().changeEvent(event)
+
+    def dragEnterEvent(self, event) -> None:
+        if event.mimeData().hasUrls() and event.mimeData().urls()[0].isLocalFile():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event) -> None:
+        self.listen_to(Choice("file", event.mimeData().urls()[0].toLocalFile()))
+
+    def remember(self) -> str:
+        """Save settings; return a sentence when that failed."""
+        self.arrangement.end_enlargement()
+        kept = self.settings
+        kept.pitch = self.display.pitch
+        kept.geometry = _encode(self.saveGeometry())
+        kept.layout = _encode(self.saveState(store.VERSION))
+        kept.model = self.controller.network_choice
+        kept.detection = self.detection.as_dict()
+        return store.save(kept)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Save, stop painting, stop the worker; nothing here waits longer than the controller's deadline."""
+        if not self._closed:
+            self._closed = True
+            self.timer.stop()
+            problem = self.remember() if self.keep else ""
+            if problem:
+                print(problem, file=sys.stderr)
+            self.controller.close()
+        event.accept()
+
+
+def _strip(name: str, widget: QWidget) -> QToolBar:
+    """A fixed bar that holds one widget over the whole width."""
+    bar = QToolBar(name)
+    bar.setObjectName(name)
+    bar.setMovable(False)
+    bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+    bar.setStyleSheet("QToolBar { padding: 0; border: none; }")
+    bar.addWidget(widget)
+    return bar
+
+
+def _encode(data: QByteArray) -> str:
+    return base64.b64encode(data.data()).decode("ascii")
+
+
+def _decode(text: str) -> QByteArray:
+    try:
+        return QByteArray(base64.b64decode(text, validate=True))
+    except ValueError:
+        return QByteArray()
+
+
+assert len(LEFT_KEYS) == len(TIME_PANELS)

@@ -1,0 +1,177 @@
+"""The engine thread: one loop that steps the runner, fills the history and hands events to the window."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kwscore.audio.source import Source
+from kwscore.constants import SAMPLE_RATE
+from kwscore.errors import KWScopeError
+from kwscore.stream.detection import DetectionSettings, Detector
+from kwscore.stream.history import History
+from kwscore.stream.runner import Runner
+from kwscore.stream.telemetry import Engine
+
+PAUSE = 0.012  # s between steps: the display needs no finer grain
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """A word for log and plots. ``column`` of the decision, ``start_column`` of the first frame over the threshold."""
+
+    seconds: float
+    word: str
+    score: float
+    latency_ms: float
+    start_column: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One sentence for the banner; an empty ``text`` takes away what stands there under ``key``."""
+
+    key: str
+    text: str
+    level: str = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The history was begun anew: the panels must read this one."""
+
+    history: History
+    source: Source
+    base: int
+    engine: Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The source came to its end, or the engine failed."""
+
+    source: Source
+
+
+class Worker(threading.Thread):
+    """Everything that touches runner and history happens in here; others post functions and read ``events``."""
+
+    def __init__(self) -> None:
+        super().__init__(name="kwscope-engine", daemon=True)
+        self.events: deque[object] = deque()
+        self.runner: Runner | None = None
+        self.history: History | None = None
+        self.settings = DetectionSettings()
+        self._engine: Engine | None = None
+        self._source: Source | None = None
+        self._tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._wake = threading.Event()
+        self._leaving = False
+
+    # -- from any thread --------------------------------------------------------------------------------------
+
+    def post(self, task: Callable[[], None]) -> None:
+        """Run ``task`` in the engine thread, between two steps."""
+        self._tasks.put(task)
+        self._wake.set()
+
+    def leave(self) -> None:
+        """End the loop after the present step."""
+        self._leaving = True
+        self._wake.set()
+
+    # -- in the engine thread ---------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        while not self._leaving:
+            self._wake.clear()
+            while not self._tasks.empty():
+                self._guarded(self._tasks.get())
+            if self.runner is None:
+                self._wake.wait(0.5)
+            else:
+                self._guarded(self._step)
+                self._wake.wait(PAUSE)
+
+    def _guarded(self, task: Callable[[], None]) -> None:
+        """Nothing that fails in here may end the thread: it becomes a sentence."""
+        try:
+            task()
+        except KWScopeError as error:
+            self._fail(str(error))
+        except Exception as error:
+            log.exception("engine thread")
+            self._fail(f"The engine stopped unexpectedly ({error or type(error).__name__}): press Start to go on.")
+
+    def _fail(self, sentence: str) -> None:
+        self.events.append(Notice("engine", sentence))
+        if self._source is not None:
+            self.events.append(Ended(self._source))
+        self.runner = None
+
+    def use_source(self, source: Source | None) -> None:
+        """Hear ``source`` (started) from now on, with a new clock and an empty history; None: hear nothing."""
+        self._source = source
+        self.runner = None
+        self._begin()
+
+    def use_engine(self, engine: Engine) -> None:
+        """Go on with another network: between two samples where the history fits it, else from the beginning."""
+        self._engine = engine
+        history = self.history
+        if self.runner is None or history is None or self._source is None:
+            self._begin()
+        elif (history.experts, history.blocks) == (len(engine.expert_names), engine.blocks):
+            self.runner.swap(engine=engine)
+            self.events.append(Notice("engine", ""))
+        else:
+            self._begin()
+
+    def use_settings(self, settings: DetectionSettings) -> None:
+        self.settings = settings
+        if self.runner is not None:
+            self.runner.detector.settings = settings
+
+    def begin_anew(self) -> None:
+        """Reset: network, history and clock start again with the next sample."""
+        if self.runner is not None:
+            self._begin()
+
+    def _begin(self) -> None:
+        if self._source is None or self._engine is None:
+            return
+        base = self._source.status().position
+        # A history of its own for every beginning: what the window still reads of the last one stays as it is.
+        self.history = History.for_engine(self._engine)
+        self.runner = Runner(self._source, self._engine, Detector(self.settings))
+        self.events.append(Attached(self.history, self._source, base, self._engine))
+        self.events.append(Notice("engine", ""))
+
+    def _step(self) -> None:
+        runner, history = self.runner, self.history
+        assert runner is not None and history is not None
+        batch = runner.step()
+        if batch.telemetry:
+            history.extend(batch)
+            newest = batch.telemetry[-1].frame
+            for event in batch.events:
+                column = history.end - 1 - (newest - event.decided_frame)
+                self.events.append(
+                    Detected(
+                        seconds=(event.decided + batch.origin + 1) / SAMPLE_RATE,
+                        word=event.word,
+                        score=event.score,
+                        latency_ms=1000 * (event.decided - event.start) / SAMPLE_RATE,
+                        start_column=column - (event.decided_frame - event.start_frame),
+                        column=column + 1,
+                    )
+                )
+        if runner.finished:
+            self.runner = None
+            self.events.append(Ended(runner.source))
