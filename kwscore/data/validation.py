@@ -121,8 +121,11 @@ def after_word(mix_: ValidationMix, seed: int = 2026) -> Pcm:
     return np.concatenate((words[rng.integers(len(words), size=len(mix_.audio))], mix_.audio), axis=1)
 
 
-def _held_out_noise(material: Material, rng: np.random.Generator, n: int) -> NDArray[np.float32]:
-    kinds = sorted(material.noise)
+def held_out_noise(material: Material, rng: np.random.Generator, n: int) -> NDArray[np.float32]:
+    """``n`` samples of a held-out noise recording that is no voice, at RMS 1."""
+    kinds = sorted(set(material.noise) - SPEECH_NOISE)
+    if not kinds:
+        return rng.standard_normal(n).astype(np.float32)
     recordings = material.noise[kinds[rng.integers(len(kinds))]]
     recording = recordings[rng.integers(len(recordings))]
     start = int(rng.integers(len(recording)))
@@ -136,7 +139,7 @@ def after_room(mix_: ValidationMix, seed: int = 2026) -> Pcm:
     for i, clip in enumerate(mix_.audio):
         rng = _per_clip(seed, "room", i)
         level = np.float32(10.0 ** (rng.uniform(-60.0, -40.0) / 20.0))
-        out[i, :CONTEXT] = to_pcm(_held_out_noise(mix_.material, rng, CONTEXT) * level)
+        out[i, :CONTEXT] = to_pcm(held_out_noise(mix_.material, rng, CONTEXT) * level)
         out[i, CONTEXT:] = clip
     return out
 
@@ -148,7 +151,7 @@ def noise_step(mix_: ValidationMix, seed: int = 2026, context: bool = True) -> P
     """
     out = np.zeros((len(mix_.audio), CONTEXT + CLIP_SAMPLES), np.int16)
     for i, clip in enumerate(mix_.audio):
-        noise = _held_out_noise(mix_.material, _per_clip(seed, "step", i), CONTEXT + CLIP_SAMPLES)
+        noise = held_out_noise(mix_.material, _per_clip(seed, "step", i), CONTEXT + CLIP_SAMPLES)
         gain = np.full(len(noise), STEP_LEVEL, np.float32)
         gain[: CONTEXT // 2] *= np.float32(10.0 ** (-STEP_DB / 20.0))
         x = noise * gain
