@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from kwscore import __version__
-from kwscore.cli import classify, devices, evaluate, listen, models, train, window
+from kwscore.cli import bench, classify, devices, evaluate, listen, models, train, window
 from kwscore.errors import KWScopeError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -55,6 +55,7 @@ def _commands() -> None:
     app.command()(classify.classify)
     app.command()(models.models)
     app.command()(devices.devices)
+    app.command()(bench.bench)
     app.command()(train.train)
     app.command()(train.train_teacher)
     app.command()(evaluate.evaluate)

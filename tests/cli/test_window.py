@@ -1,0 +1,35 @@
+"""``kwscope`` without a screen, end to end: the sentence, the detections, the picture."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from kwscore.cli.main import app
+
+
+def without_screen(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    hidden = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    environment = {key: value for key, value in os.environ.items() if key not in hidden}
+    command = [sys.executable, "-m", "kwscore", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_without_a_screen_it_says_so_and_leaves_a_picture(checkpoint: Path, tmp_path: Path) -> None:
+    done = without_screen(tmp_path, "--model", str(checkpoint), "--seconds", "1")
+    assert done.returncode == 0, done.stderr
+    assert "no screen" in done.stderr
+    picture = tmp_path / "kwscope-window.png"
+    assert done.stdout.splitlines()[-1] == f"Picture of the window: {picture}"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size > 20_000, "a window with panels, not an empty one"
+
+
+def test_a_missing_source_is_a_sentence() -> None:
+    result = CliRunner().invoke(app, ["--source", "nowhere.wav"])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("kwscope: There is no file nowhere.wav")
