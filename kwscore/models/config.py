@@ -69,6 +69,8 @@ class NetworkConfig:
             value = getattr(self, field)
             if not isinstance(value, int) or value < least:
                 raise KWScopeError(f"{field}={value!r} of {self.name} must be a whole number of at least {least}.")
+        if self.nasg and self.ssm != "nc":
+            raise KWScopeError(f"nasg of {self.name} needs ssm='nc'.")
         object.__setattr__(self, "nonstationary_delta", tuple(self.nonstationary_delta))
 
     @property
@@ -104,16 +106,53 @@ class NetworkConfig:
 
 
 def _family() -> dict[str, NetworkConfig]:
-    tiny: dict[str, Any] = {"d_model": 16, "d_state": 4}
+    sizes: dict[str, dict[str, Any]] = {
+        "NanoMamba-Tiny": {"d_model": 16, "d_state": 4},
+        "NanoMamba-Small": {"d_model": 24, "d_state": 4, "layers": 3},
+        "NanoMamba-Matched-Dual": {"d_model": 21, "d_state": 5},
+        "NanoMamba-Matched-Tri": {"d_model": 20, "d_state": 6},
+    }
+    tiny = sizes["NanoMamba-Tiny"]
+    noise_conditioned: dict[str, Any] = {"frontend": "dual", "frontend_version": 2, "ssm": "nc", "lsg": True}
     configs = [
         NetworkConfig("NanoMamba-Tiny", **tiny, frontend="log"),
-        NetworkConfig("NanoMamba-Tiny-DualPCEN", **tiny, frontend="dual"),
+        NetworkConfig("NanoMamba-Small", **sizes["NanoMamba-Small"], frontend="log"),
+        NetworkConfig("NanoMamba-Tiny-TC", **tiny, frontend="log", tiny_conv=True),
+        NetworkConfig("NanoMamba-Tiny-PCEN", **tiny, frontend="pcen"),
     ]
+    for version, ssm, suffix in ((1, "v1", ""), (2, "v1", "-v2"), (2, "v2", "-v2-SSMv2")):
+        shared: dict[str, Any] = {"frontend_version": version, "ssm": ssm}
+        for size in ("Tiny", "Matched"):
+            for kind in ("Dual", "Tri"):
+                shape = tiny if size == "Tiny" else sizes[f"NanoMamba-Matched-{kind}"]
+                frontend: Any = kind.lower()
+                name = f"NanoMamba-{size}-{kind}PCEN{suffix}"
+                configs.append(NetworkConfig(name, **shape, frontend=frontend, **shared))
+    for name, d_model, d_state in (
+        ("NC-SSM", 20, 6),
+        ("NanoMamba-NC-Large", 24, 8),
+        ("NanoMamba-NC-12K", 28, 8),
+        ("NanoMamba-NC-15K", 32, 9),
+        ("NanoMamba-NC-20K", 37, 10),
+    ):
+        configs.append(NetworkConfig(name, d_model, d_state, **noise_conditioned))
+    configs.append(NetworkConfig("NanoMamba-NC-Large-NASG", 24, 8, **noise_conditioned, nasg=True))
+    configs.append(NetworkConfig("NC-TCN-20K", 37, 1, layers=3, **{**noise_conditioned, "ssm": "tcn"}))
     return {config.name: config for config in configs}
 
 
 REGISTRY: dict[str, NetworkConfig] = _family()
 """Every NanoMamba network by name."""
+ALIASES = {
+    "NanoMamba-NC-Matched": "NC-SSM",
+    "NC-Large": "NanoMamba-NC-Large",
+    "NC-Large-NASG": "NanoMamba-NC-Large-NASG",
+    "NC-12K": "NanoMamba-NC-12K",
+    "NC-15K": "NanoMamba-NC-15K",
+    "NC-20K": "NanoMamba-NC-20K",
+    "Tiny-TC": "NanoMamba-Tiny-TC",
+}
+"""Other published names of the same networks."""
 
 
 def network_config(name: str, **overrides: Any) -> NetworkConfig:
@@ -121,6 +160,7 @@ def network_config(name: str, **overrides: Any) -> NetworkConfig:
 
     Raises KWScopeError for an unknown name or field.
     """
+    name = ALIASES.get(name, name)
     if name not in REGISTRY:
         near = get_close_matches(name, REGISTRY, n=3, cutoff=0.3)
         raise KWScopeError(

@@ -14,3 +14,7 @@ SNR_EPS = 1e-8
 PCEN_EPS = 1e-6
 LOG_EPS = 1e-8
 NORM_EPS = 1e-5
+SMOOTH_FRAMES = 7
+"""Frames of the smoothing in version 2 of the routing."""
+KAPPA_START = 0.5
+"""Corpus mean of the band-mean SNR before training knows better."""

@@ -7,12 +7,14 @@ multiplications a butterfly; the mel filter bank by its non-zero weights.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
 from kwscore.constants import CLIP_FRAMES, CLIP_SAMPLES, HOP, N_CLASSES, N_FREQ, N_MELS, WINDOW
 from kwscore.models.config import D_CONV, NetworkConfig
+from kwscore.models.constants import SMOOTH_FRAMES
 from kwscore.models.melbank import mel_filterbank
 
 
@@ -27,7 +29,7 @@ class Stage:
 
 def hop_stages(config: NetworkConfig) -> list[Stage]:
     """The stages of one hop, in order."""
-    width, channels, states = config.d_model, config.d_inner, config.d_state
+    width, channels = config.d_model, config.d_inner
     experts = len(config.expert_names)
     stages = [
         Stage("window and FFT", WINDOW + 4 * (WINDOW // 2) * (WINDOW.bit_length() - 1), 0),
@@ -36,17 +38,37 @@ def hop_stages(config: NetworkConfig) -> list[Stage]:
         Stage("SNR", _mel_nonzeros() + N_MELS, N_FREQ + N_MELS),
         Stage("mel", _mel_nonzeros(), 0),
     ]
+    if config.lsg:
+        stages.append(Stage("spectral gate", 3 * N_MELS, N_MELS))
+    if config.tiny_conv:
+        stages.append(Stage("3x3 convolution", 9 * N_MELS, 0))
+    adaptive = config.frontend_version == 2
     if experts:
-        # the logarithm of the mel magnitude is shared; each expert: log, exp, log, exp
-        stages.append(Stage("PCEN", experts * 3 * N_MELS, N_MELS * (1 + 4 * experts)))
+        # the logarithm of the mel magnitude is shared; each expert: log, exp, log, exp; adaptive: r', s', delta^r'
+        stages.append(Stage("PCEN", experts * (3 + 3 * adaptive) * N_MELS, N_MELS * (1 + (4 + adaptive) * experts)))
     else:
         stages.append(Stage("log", 0, N_MELS))
     if experts > 1:
-        # flatness, tilt and gates; blend of neighbouring experts
-        stages.append(Stage("routing", 8 + (experts - 1) * N_MELS, 6 + 4 * (experts - 1)))
+        # flatness, tilt and gates; blend of neighbouring experts; version 2: four smoothings, modulation, temperature
+        smoothing = 4 * SMOOTH_FRAMES + 8 if adaptive else 0
+        stages.append(Stage("routing", 8 + smoothing + (experts - 1) * N_MELS, 6 + 2 * adaptive + 4 * (experts - 1)))
     stages.append(Stage("normalisation", N_MELS * (4 if config.schedule == "stream" else 1), N_MELS))
+    if config.nasg:
+        stages.append(Stage("noise hint", 3, N_MELS + 3))
     stages.append(Stage("patch projection", N_MELS * width, 0))
-    block = (
+    if config.ssm == "tcn":
+        block = Stage("", 3 * width * (1 + channels) + (D_CONV + 3) * channels, 2 * channels + 1)
+        stages += [dataclasses.replace(block, name=f"TCN block {index + 1}") for index in range(config.layers)]
+    else:
+        block = _ssm_block(config)
+        stages += [dataclasses.replace(block, name=f"SA-SSM block {index + 1}") for index in range(config.layers)]
+    stages.append(Stage("norm, pooling, classifier", (4 + N_CLASSES) * width, 1))
+    return stages
+
+
+def _ssm_block(config: NetworkConfig) -> Stage:
+    width, channels, states = config.d_model, config.d_inner, config.d_state
+    macs = (
         3 * width  # norm
         + 2 * width * channels  # in
         + D_CONV * channels
@@ -60,9 +82,16 @@ def hop_stages(config: NetworkConfig) -> list[Stage]:
         + channels * width  # out
     )
     functions = channels * states + 3 * channels + states + 1
-    stages += [Stage(f"SA-SSM block {index + 1}", block, functions) for index in range(config.layers)]
-    stages.append(Stage("norm, pooling, classifier", (4 + N_CLASSES) * width, 1))
-    return stages
+    if config.ssm in ("v2", "nc"):
+        macs += 2  # floor lowered by the gate
+        functions += N_MELS  # saturation
+    if config.ssm == "nc":
+        macs += 10 * states + 8  # sub-bands, trust, blends of dt, B and C, broadband score
+        functions += states + 3
+    if config.nasg:
+        macs += channels + 2 * states
+        functions += states + 1
+    return Stage("SA-SSM", macs, functions)
 
 
 @dataclass(frozen=True)
@@ -107,22 +136,22 @@ def network_cost(config: NetworkConfig) -> Cost:
 def parameter_count(config: NetworkConfig) -> int:
     """Trainable parameters, by the shapes."""
     width, channels, states = config.d_model, config.d_inner, config.d_state
-    block = (
-        2 * width
-        + 2 * width * channels
-        + (D_CONV + 1) * channels
-        + channels * (2 * states + 1)
-        + (N_MELS + 1) * (states + 1)
-        + 2 * channels
-        + channels * states
-        + channels
-        + 1
-        + channels * width
-    )
+    block = 2 * width + 3 * width * channels + (D_CONV + 1) * channels
+    if config.ssm != "tcn":
+        block += (
+            channels * (2 * states + 1) + (N_MELS + 1) * (states + 1) + 2 * channels + channels * states + channels + 1
+        )
+    if config.ssm == "nc":
+        block += 5 * states + 5
+    if config.nasg:
+        block += 4
     return (
         (4 if config.running_floor else 2)
         + 4 * N_MELS * len(config.expert_names)
         + max(len(config.expert_names) - 1, 0)
+        + 3 * N_MELS * config.lsg
+        + 10 * config.tiny_conv
+        + 2 * config.nasg
         + (N_MELS + 1) * width
         + config.layers * block
         + 2 * width
@@ -135,15 +164,21 @@ def _state(config: NetworkConfig) -> int:
         return CLIP_SAMPLES
     channels = config.d_inner
     anchor = 4 + 2  # last four magnitudes for the five-frame mean, current and previous minimum
-    return (
+    state = (
         WINDOW
         - HOP
         + N_FREQ * (anchor + config.running_floor)
         + N_MELS * len(config.expert_names)
         + 2 * N_MELS
-        + config.layers * channels * (D_CONV - 1 + config.d_state)
         + (CLIP_FRAMES + 1) * config.d_model
     )
+    if config.frontend_version == 2:
+        state += 4 * (SMOOTH_FRAMES - 1) + 1  # smoothings, mean SNR
+    state += config.nasg + N_MELS * config.tiny_conv
+    if config.ssm == "tcn":
+        return state + channels * (D_CONV - 1) * (2**config.layers - 1)
+    per_block = channels * (D_CONV - 1 + config.d_state) + 2 * (config.d_state + 1) * (config.ssm == "nc")
+    return state + config.layers * per_block
 
 
 def _mel_nonzeros() -> int:

@@ -158,7 +158,7 @@ class ConvSiLU(torch.autograd.Function):
 class SelectiveScan(torch.autograd.Function):
     """h = exp(delta A) h + (delta B + eps) u, y = C h + D u; the state starts at 0 and is clipped to +-limit.
 
-    u, delta (B, T, D); a (D, N) negative; b_in, c_out (B, T, N); skip (D,); eps (B, T). Returns y (B, T, D).
+    u, delta (B, T, D); a (D, N) negative; b_in, c_out, eps (B, T, N); skip (D,). Returns y (B, T, D).
     """
 
     @staticmethod
@@ -180,7 +180,7 @@ class SelectiveScan(torch.autograd.Function):
         arrays = [_array(x) for x in ctx.saved_tensors]
         limit = arrays[0].dtype.type(ctx.limit)
         grad_u, grad_delta, grad_a, grad_b, grad_c, grad_skip, grad_eps = kernels_backend.scan_backward(
-            _array(grads[0]), *arrays, limit
+            _array(grads[0]), *arrays, limit, ctx.needs_input_grad[6]
         )
         u = ctx.saved_tensors[0]
         out = (torch.from_numpy(x) for x in (grad_u, grad_delta))

@@ -67,8 +67,8 @@ def depthwise_backward(grad, x, weight, dilation):
 def scan(u, delta, decay, b_in, c_out, skip, eps, limit):
     """Selective scan.
 
-    u, delta (B, T, D); decay = exp(delta A) (B, T, N, D); b_in, c_out (B, T, N); skip (D,); eps (B, T); ``limit``
-    bounds the state. h = decay h + (delta b + eps) u, y = sum_n c h + skip u. Returns y (B, T, D), h (B, T, N, D).
+    u, delta (B, T, D); decay = exp(delta A) (B, T, N, D); b_in, c_out, eps (B, T, N); skip (D,); ``limit`` bounds
+    the state. h = decay h + (delta b + eps) u, y = sum_n c h + skip u. Returns y (B, T, D), h (B, T, N, D).
     """
     batch, frames, channels = u.shape
     states = b_in.shape[2]
@@ -80,10 +80,10 @@ def scan(u, delta, decay, b_in, c_out, skip, eps, limit):
         for t in range(frames):
             for c in range(channels):
                 y[b, t, c] = skip[c] * u[b, t, c]
-            e = eps[b, t]
             for n in range(states):
                 bn = b_in[b, t, n]
                 cn = c_out[b, t, n]
+                e = eps[b, t, n]
                 for c in range(channels):
                     value = decay[b, t, n, c] * state[n, c] + (delta[b, t, c] * bn + e) * u[b, t, c]
                     state[n, c] = min(max(value, -limit), limit)
@@ -95,15 +95,15 @@ def scan(u, delta, decay, b_in, c_out, skip, eps, limit):
 
 
 @njit(**_REDUCING)
-def scan_backward(grad, u, delta, decay, a, b_in, c_out, skip, eps, h, limit):
-    """Gradients of ``scan`` with respect to (u, delta, a (N, D), b_in, c_out, skip, eps)."""
+def scan_backward(grad, u, delta, decay, a, b_in, c_out, skip, eps, h, limit, want_eps):
+    """Gradients of ``scan`` with respect to (u, delta, a (N, D), b_in, c_out, skip, eps or zeros)."""
     batch, frames, channels = u.shape
     states = b_in.shape[2]
     grad_u = np.empty_like(u)
     grad_delta = np.empty_like(u)
     grad_b = np.empty_like(b_in)
     grad_c = np.empty_like(c_out)
-    grad_eps = np.empty_like(eps)
+    grad_eps = np.zeros_like(eps)
     grad_a = np.zeros((states, channels), np.float64)
     grad_skip = np.zeros(channels, np.float64)
     part_a = np.empty((states, channels), u.dtype)
@@ -144,21 +144,22 @@ def scan_backward(grad, u, delta, decay, a, b_in, c_out, skip, eps, h, limit):
                     grad_delta[b, t, c] += q[c] * a[n, c]
                 for c in range(channels):
                     gb[c] += g[c] * bn
+                e = eps[b, t, n]
                 for c in range(channels):
-                    total[c] += g[c]
+                    total[c] += g[c] * e
                 sum_b = zero
                 for c in range(channels):
                     sum_b += g[c] * delta[b, t, c] * u[b, t, c]
                 grad_b[b, t, n] = sum_b
-            e = eps[b, t]
+                if want_eps:
+                    sum_e = zero
+                    for c in range(channels):
+                        sum_e += g[c] * u[b, t, c]
+                    grad_eps[b, t, n] = sum_e
             for c in range(channels):
                 grad_delta[b, t, c] += gb[c] * u[b, t, c]
             for c in range(channels):
-                grad_u[b, t, c] = gb[c] * delta[b, t, c] + e * total[c] + skip[c] * grad[b, t, c]
-            sum_e = zero
-            for c in range(channels):
-                sum_e += total[c] * u[b, t, c]
-            grad_eps[b, t] = sum_e
+                grad_u[b, t, c] = gb[c] * delta[b, t, c] + total[c] + skip[c] * grad[b, t, c]
             for c in range(channels):
                 part_skip[c] += grad[b, t, c] * u[b, t, c]
         for n in range(states):

@@ -10,12 +10,14 @@ from torch import Tensor, nn
 
 from kwscore.constants import N_CLASSES, N_MELS
 from kwscore.errors import KWScopeError
-from kwscore.models.block import Block
+from kwscore.models.block import make_block
 from kwscore.models.config import NetworkConfig, Schedule
+from kwscore.models.constants import KAPPA_START
 from kwscore.models.melbank import mel_filterbank
 from kwscore.models.routing import FrontendOutput, make_frontend
-from kwscore.models.spectrum import FrequencyFloor, SnrEstimator, magnitude_spectrum
-from kwscore.models.statistics import STATISTICS_MOMENTUM, StreamNorm, clip_norm, windowed_mean
+from kwscore.models.spectrum import FrequencyFloor, SnrEstimator, SpectralGate, TinyConv, magnitude_spectrum
+from kwscore.models.ssm import Conditions
+from kwscore.models.statistics import STATISTICS_MOMENTUM, StreamMean, StreamNorm, clip_norm, windowed_mean
 
 
 class FrameOutputs(NamedTuple):
@@ -42,15 +44,25 @@ class NanoMamba(nn.Module):
         self.card: dict[str, Any] | None = None
         self.register_buffer("mel_fb", torch.from_numpy(mel_filterbank()))
         self.snr_estimator = SnrEstimator(config)
-        prefix, frontend = make_frontend(config)
-        self._frontend_name = prefix or "log_frontend"
+        self._frontend_name, frontend = make_frontend(config)
         self.add_module(self._frontend_name, frontend)
+        if config.lsg:
+            self.spectral_gate = SpectralGate()
+        if config.tiny_conv:
+            self.tiny_conv = TinyConv(self.causal)
         if config.frontend != "log":
             self.freq_dep_floor = FrequencyFloor()
-        if config.schedule == "stream":
+        if config.nasg:
+            self.sf_to_snr_scale = nn.Parameter(torch.tensor(-5.0))
+            self.sf_to_snr_bias = nn.Parameter(torch.tensor(3.4))
+        if self.causal:
             self.stream_norm = StreamNorm(config)
+            if config.frontend_version == 2:
+                self.stream_kappa = StreamMean(config, KAPPA_START)
+            if config.nasg:
+                self.stream_hint = StreamMean(config, 0.0)
         self.patch_proj = nn.Linear(N_MELS, config.d_model)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(make_block(config, index) for index in range(config.layers))
         self.final_norm = nn.LayerNorm(config.d_model)
         self.classifier = nn.Linear(config.d_model, N_CLASSES)
 
@@ -75,10 +87,26 @@ class NanoMamba(nn.Module):
 
     def frontend(self, mel: Tensor, snr: Tensor) -> FrontendOutput:
         """Un-normalised feature, routing and gate of mel magnitudes and SNR (B, T, 40)."""
+        if self.config.lsg:
+            mel = self.spectral_gate(mel, snr)
+        if self.config.tiny_conv:
+            mel = self.tiny_conv(mel)
         if self.config.frontend != "log":
             mel = self.freq_dep_floor(mel)
-        output: FrontendOutput = self.get_submodule(self._frontend_name)(mel, snr)
+        level = snr.mean(-1)
+        if self.config.frontend_version == 2:
+            level = self.stream_kappa(level) if self.causal else level.mean(1, keepdim=True)
+        output: FrontendOutput = self.get_submodule(self._frontend_name)(mel, snr, level)
         return output
+
+    def noise_hint(self, normalised: Tensor) -> Tensor | None:
+        """NASG's hint, (B, T) or (B, 1), from the flatness of the normalised feature (B, T, 40)."""
+        if not self.config.nasg:
+            return None
+        positive = normalised.clamp_min(1e-6)
+        flatness = torch.exp(positive.log().mean(-1)) / (positive.mean(-1) + 1e-8)
+        mean = self.stream_hint(flatness) if self.causal else flatness.mean(1, keepdim=True)
+        return torch.tanh(self.sf_to_snr_scale * mean + self.sf_to_snr_bias)
 
     def normalise(self, feature: Tensor) -> Tensor:
         """Clip or running normalisation of (B, T, 40); training updates the corpus statistics."""
@@ -102,13 +130,14 @@ class NanoMamba(nn.Module):
     def _encode(self, mel: Tensor, snr: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, list[Tensor]]:
         front = self.frontend(mel, snr)
         feature = self.normalise(front.feature)
+        hint = self.noise_hint(feature)
         if mask is not None:
             feature = feature * mask
         x = self.patch_proj(feature)
-        snr_mean = snr.mean(-1)
+        given = Conditions(snr, snr.mean(-1), front.gate, hint)
         deltas = []
         for block in self.blocks:
-            x, delta = block(x, snr, snr_mean, front.gate)
+            x, delta = block(x, given)
             deltas.append(delta)
         return self.final_norm(x), front.routing, deltas
 

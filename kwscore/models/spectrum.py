@@ -81,3 +81,45 @@ class FrequencyFloor(nn.Module):
     def forward(self, mel: Tensor) -> Tensor:
         """(B, T, 40) -> (B, T, 40)."""
         return torch.maximum(mel, self.get_buffer("freq_floor").reshape(N_MELS))
+
+
+class SpectralGate(nn.Module):
+    """Learned gate on the mel magnitudes (LSG): bands without SNR are lowered to a learned share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.ones(N_MELS))
+        self.b = nn.Parameter(torch.zeros(N_MELS))
+        self.floor_raw = nn.Parameter(torch.full((N_MELS,), -3.0))
+
+    def forward(self, mel: Tensor, snr: Tensor) -> Tensor:
+        """(B, T, 40), SNR (B, T, 40) -> (B, T, 40)."""
+        gate = torch.sigmoid(torch.addcmul(self.b, self.w, snr))
+        floor = torch.sigmoid(self.floor_raw)
+        return mel * (gate * (1.0 - floor) + floor)
+
+
+class TinyConv(nn.Module):
+    """e + ReLU(3x3 convolution of e over band and time), initialised to nothing.
+
+    The published kernel looks one frame ahead; ``causal`` takes the current frame for the next one.
+    """
+
+    def __init__(self, causal: bool) -> None:
+        super().__init__()
+        self.causal = causal
+        self.conv = nn.Conv2d(1, 1, 3, padding=1)
+        nn.init.zeros_(self.conv.weight)
+        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """(B, T, 40) -> (B, T, 40)."""
+        image = mel.transpose(1, 2).unsqueeze(1)
+        weight = self.conv.weight
+        if self.causal:
+            past, now, ahead = weight.unbind(-1)
+            weight = torch.stack((past, now + ahead), -1)
+            out = F.conv2d(F.pad(image, (1, 0)), weight, self.conv.bias, padding=(1, 0))
+        else:
+            out = F.conv2d(image, weight, self.conv.bias, padding=1)
+        return mel + F.relu(out).squeeze(1).transpose(1, 2)

@@ -52,6 +52,29 @@ class StreamNorm(nn.Module):
         return out
 
 
+class StreamMean(nn.Module):
+    """Causal running mean of one number a frame, from a corpus mean worth ``prior`` frames; no gradient.
+
+    While training, every call moves the buffer ``mean`` (scalar) towards the batch's mean.
+    """
+
+    def __init__(self, config: NetworkConfig, start: float) -> None:
+        super().__init__()
+        self.prior, self.horizon = config.norm_prior, config.norm_horizon
+        self.mean: Tensor
+        self.register_buffer("mean", torch.tensor(start))
+
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T) -> running means (B, T)."""
+        if self.training:
+            self.mean.lerp_(x.mean().to(self.mean.dtype), STATISTICS_MOMENTUM)
+        start = self.mean.to(x.dtype).reshape(1).numpy()
+        values = x.detach().unsqueeze(-1).contiguous().numpy()
+        means = kernels_frontend.running_norm(values, start, start, self.prior, self.horizon, NORM_EPS)[1]
+        return torch.from_numpy(means[..., 0])
+
+
 def windowed_mean(hidden: Tensor, ends: Tensor | None = None) -> Tensor:
     """Mean of the last min(t+1, 97) frames of (B, T, d) at every frame, or at the frames ``ends`` (B, K)."""
     batch, frames = hidden.shape[:2]

@@ -74,7 +74,7 @@ def selective_scan(
     out = []
     for u_t, d_t, b_t, c_t, e_t in zip(*(x.unbind(1) for x in (u, delta, b_in, c_out, eps)), strict=True):
         h = torch.exp(d_t[:, :, None] * a) * h
-        h = h + d_t[:, :, None] * b_t[:, None] * u_t[:, :, None] + (e_t[:, None] * u_t)[:, :, None]
+        h = h + d_t[:, :, None] * b_t[:, None] * u_t[:, :, None] + e_t[:, None] * u_t[:, :, None]
         h = h.clamp(-limit, limit)
         out.append((h * c_t[:, None]).sum(-1) + skip * u_t)
     return torch.stack(out, 1)

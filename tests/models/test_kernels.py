@@ -28,7 +28,7 @@ def _cases() -> dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor], tu
     alpha, delta = _rand(C, low=0.9, high=0.999), _rand(C, low=0.01, high=2.0)
     scan = (
         _rand(B, T, C, low=-1), _rand(B, T, C, low=0.1), _rand(C, N, low=-3.0, high=-0.5), _rand(B, T, N, low=-1),
-        _rand(B, T, N, low=-1), _rand(C), _rand(B, T),
+        _rand(B, T, N, low=-1), _rand(C), _rand(B, T, N),
     )  # fmt: skip
     norm = _rand(B, T, C, low=-2, high=2), _rand(C, low=-1, grad=False), _rand(C, low=0.2, grad=False)
     conv = _rand(B, T, C, low=-1), _rand(C, 1, 3, low=-1), _rand(C, low=-1)
@@ -48,6 +48,7 @@ def _cases() -> dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor], tu
             (_rand(B, T, C), torch.tensor([[0, 5, 8]] * B), 4),
         ),
         "scan": (functions.SelectiveScan.apply, oracles.selective_scan, (*scan, float("inf"))),
+        "scan, fixed eps": (functions.SelectiveScan.apply, oracles.selective_scan, (*scan[:6], scan[6].detach(), 2.0)),
         "scan, clipped state": (functions.SelectiveScan.apply, oracles.selective_scan, (*scan, 0.3)),
     }
 

@@ -114,17 +114,50 @@ def test_pooling_window_and_chosen_ends() -> None:
         windowed_mean(hidden, torch.tensor([[0], [150]]))
 
 
-def test_every_parameter_learns_from_a_waveform() -> None:
+@pytest.mark.parametrize("name", ["NanoMamba-Tiny", "NanoMamba-Tiny-TriPCEN", "NanoMamba-NC-Large-NASG", "NC-TCN-20K"])
+def test_every_parameter_learns_from_a_waveform(name: str) -> None:
     """Gradients reach everything but the parameters that the published network leaves dead."""
     torch.manual_seed(0)
-    for name in ("NanoMamba-Tiny", "NanoMamba-Tiny-DualPCEN"):
-        net = create_model(name).train()
-        net.pool(net.hidden(*net.features(_waveform(1.2)))).square().sum().backward()
-        dead = {key for key, p in net.named_parameters() if p.grad is None or not p.grad.any()}
-        expected = {"snr_estimator.floor"}
-        if "Dual" in name:
-            expected |= {"dual_pcen.pcen_nonstat.log_s", "dual_pcen.pcen_nonstat.log_r"}
-        assert dead == expected
+    net = create_model(name).train()
+    net.pool(net.hidden(*net.features(_waveform(1.2)))).square().sum().backward()
+    dead = {key for key, p in net.named_parameters() if p.grad is None or not p.grad.any()}
+    prefix = "multi_pcen.experts.0" if "Tri" in name else "dual_pcen.pcen_nonstat"
+    expected = {"snr_estimator.floor"}
+    if name != "NanoMamba-Tiny" and net.config.frontend_version == 1:
+        expected |= {f"{prefix}.log_s", f"{prefix}.log_r", "multi_pcen.experts.2.log_r"}
+    elif net.config.frontend_version == 2:
+        expected |= {f"{prefix}.log_s", f"{prefix}.log_r"}
+    assert dead == expected
+
+
+@pytest.mark.parametrize("mode", ["full", "dt_only", "b_only", "standard"])
+def test_ablation_modes_ignore_what_they_name(mode: str) -> None:
+    torch.manual_seed(0)
+    net = create_model("NanoMamba-Tiny", mode=mode).eval()
+    mel, snr = torch.rand(1, 30, 40), torch.rand(1, 30, 40)
+    plain = net.hidden(mel, snr)
+    weight = net.get_parameter("blocks.0.sa_ssm.snr_proj.weight")
+    for row, used in ((0, mode in ("full", "dt_only")), (1, mode in ("full", "b_only"))):
+        kept = weight[row].clone()
+        with torch.no_grad():
+            weight[row] += 1.0
+            assert torch.equal(net.hidden(mel, snr), plain) != used
+            weight[row] = kept
+
+
+def test_tiny_conv_starts_as_nothing_and_stays_causal() -> None:
+    torch.manual_seed(0)
+    net = create_model("NanoMamba-Tiny-TC").eval()
+    mel = torch.rand(1, 20, 40)
+    torch.testing.assert_close(net.tiny_conv(mel), mel)
+    torch.nn.init.normal_(net.tiny_conv.conv.weight)
+    changed = mel.clone()
+    changed[:, 12:] += 1
+    out = net.tiny_conv(mel)
+    torch.testing.assert_close(out[:, :12], net.tiny_conv(changed)[:, :12])
+    padded = torch.nn.functional.pad(mel[:, [8, 9, 10, 10]], (1, 1))[0]
+    reference = torch.nn.functional.conv2d(padded.T[None, None], net.tiny_conv.conv.weight, net.tiny_conv.conv.bias)
+    torch.testing.assert_close(out[0, 10], mel[0, 10] + reference[0, 0, :, 1].relu())
 
 
 def test_spec_augment_mask_multiplies_the_normalised_feature() -> None:
