@@ -89,7 +89,6 @@ class _Run:
         self.retired_dropped = 0
         self.retired_overflows = 0
         self.open: _Capture | None = None  # set by the worker
-        self.trouble = ""
         self.trying_since: float | None = None
         self.device: InputDevice | None = None
         self.pending: list[NDArray[np.int16]] = []  # reader only
@@ -228,8 +227,7 @@ class Microphone:
             since = run.trying_since
             if since is not None and self._clock() - since > DEADLINE:
                 return SourceState.LOST, f"{self.name} does not open: the sound server hangs; restart it."
-            why = f" ({run.trouble})" if run.trouble else ""
-            return SourceState.LOST, f"{self.name} went away{why}: connect it again; it is tried every second."
+            return SourceState.LOST, f"{self.name} went away: connect it again; it is tried every second."
         silent = capture.silent_for()
         if silent > STALL:
             return SourceState.STALLED, f"{self.name} has delivered nothing for {silent:.0f} s: check the sound server."
@@ -259,25 +257,31 @@ class Microphone:
             with self._audio.lock:
                 if run.stop.is_set():
                     return
-                if run.tried.is_set():
-                    self._audio.reenumerate()
-                run.device = self._audio.find(self._device)
+                run.device = self._find(again=run.tried.is_set())
                 capture = self._open(run.device)
                 with run.lock:
                     run.captures.append(capture)
-                run.open, run.trouble = capture, ""
-        except KWScopeError as error:
-            if run.tried.is_set():
-                run.trouble = str(error).rstrip(".").split(": ")[0]
-            else:
-                run.first_error = error
+                run.open = capture
         except Exception as error:  # the worker must not die silently, whatever a driver does
-            if run.tried.is_set():
-                run.trouble = str(error)
-            else:
-                run.first_error = KWScopeError(f"{self.name} cannot be opened ({error}): choose another device.")
+            if not run.tried.is_set():  # else it is simply tried again
+                run.first_error = (
+                    error
+                    if isinstance(error, KWScopeError)
+                    else KWScopeError(f"{self.name} cannot be opened ({error}): choose another device.")
+                )
         finally:
             run.trying_since = None
+
+    def _find(self, *, again: bool) -> InputDevice:
+        """The device wanted, looked for anew if it was lost or is not in the list."""
+        if again:
+            self._audio.reenumerate()
+        try:
+            return self._audio.find(self._device)
+        except KWScopeError:
+            if again or not self._audio.reenumerate():
+                raise
+            return self._audio.find(self._device)
 
     def _open(self, device: InputDevice) -> _Capture:
         """The first format that the device takes: 16 kHz mono, else its own rate with as few channels as it allows."""

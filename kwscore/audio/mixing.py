@@ -38,13 +38,15 @@ class SpeechReference:
 
     HORIZON = 10.0
     AUDIBLE = -45.0
-    PAUSE = 22.0  # dB below the active level: 6 below the meter's own threshold
+    PAUSE = 22.0  # dB below the active level, 6 below the meter's own threshold: a hop this quiet may be a pause
+    TAIL = 0.4  # seconds for which a pause is still heard: the envelope's decay and the hangover belong to the speech
 
     def __init__(self, nominal: float = NOMINAL_SPEECH_DBFS) -> None:
         self.nominal = nominal
         self._meter = ActiveSpeechMeter()
         self._keep = float(np.exp(-HOP / (self.HORIZON * SAMPLE_RATE)))
         self._level = FLOOR_DBFS
+        self._quiet = 0  # hops of pause up to here
 
     @property
     def dbfs(self) -> float:
@@ -53,7 +55,8 @@ class SpeechReference:
     def process(self, hop: NDArray[np.generic]) -> None:
         """Take one hop, (160,)."""
         loud = rms_dbfs(hop)
-        if loud < self._level - self.PAUSE:
+        self._quiet = self._quiet + 1 if loud < self._level - self.PAUSE else 0
+        if self._quiet * HOP > self.TAIL * SAMPLE_RATE:
             return
         self._meter.process(hop)
         self._level = self._meter.active_dbfs

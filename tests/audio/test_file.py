@@ -18,7 +18,6 @@ from kwscore.constants import HOP
 from kwscore.errors import KWScopeError
 from tests.audio.clock import FakeClock
 
-
 COMPRESSED = [("x.ogg", {"subtype": "VORBIS"}), ("x.opus", {"format": "OGG", "subtype": "OPUS"}), ("x.mp3", {})]
 
 
@@ -69,7 +68,7 @@ def test_any_rate_and_channel_count(tmp_path, rate, channels, subtype):
     source = FileSource(path, "fast")
     source.start()
     assert source.status().native_rate == rate
-    assert abs(source.length - 16_000) <= 1
+    assert source.length == len(x)
     np.testing.assert_array_equal(np.concatenate(drain(source)), x)
 
 
