@@ -30,13 +30,13 @@ def mix(speech: NDArray[np.float32], noise: NDArray[np.float32], snr_db: ArrayLi
 
 
 class SpeechReference:
-    """The speech level that a live SNR refers to: P.56 over the last ten seconds of *active* speech.
+    """The speech level that a live SNR refers to: P.56 over the last five seconds of *active* speech.
 
     Pauses neither count nor make it forget, so that noise does not follow the gaps between words. ``nominal`` holds
     until something above -45 dBFS has been heard.
     """
 
-    HORIZON = 10.0
+    HORIZON = 5.0
     AUDIBLE = -45.0
     PAUSE = 22.0  # dB below the active level, 6 below the meter's own threshold: a hop this quiet may be a pause
     TAIL = 0.4  # seconds for which a pause is still heard: the envelope's decay and the hangover belong to the speech
