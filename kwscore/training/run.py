@@ -21,6 +21,7 @@ from kwscore.data.shards import ShardStore
 from kwscore.data.validation import CONDITIONS, load_validation
 from kwscore.errors import KWScopeError
 from kwscore.evaluation.accuracy import FeatureCache, Score, evaluate, evaluate_cached, stream_features
+from kwscore.models.checkpoint import save_checkpoint
 from kwscore.models.network import NanoMamba
 from kwscore.training.distill import SoftTargets
 from kwscore.training.recipe import TrainingRecipe
