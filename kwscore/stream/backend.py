@@ -9,7 +9,7 @@ import numpy as np
 from kwscore.constants import CLIP_FRAMES, N_CLASSES, N_MELS
 from kwscore.stream import layout as at
 from kwscore.stream.jit import fused_kernel, kernel
-from kwscore.stream.mathf import ONE, ZERO, clip, finite, sigmoid, silu, softplus
+from kwscore.stream.mathf import ONE, ZERO, clip, exp, finite, sigmoid, silu, softplus
 
 _EPS = 1e-5
 _LIMIT = np.float32(1e4)
@@ -41,6 +41,35 @@ def project(matrix, x, out):
         value = x[i]
         for j in range(columns):
             out[j] += value * matrix[i, j]
+
+
+@fused_kernel
+def project_rows(matrix, x, out):
+    """out += matrix @ x, matrix (out, in): for few outputs, where sums over inputs vectorise better."""
+    rows, columns = matrix.shape
+    for i in range(rows):
+        total = ZERO
+        for j in range(columns):
+            total += matrix[i, j] * x[j]
+        out[i] += total
+
+
+@fused_kernel
+def ring_mean(ring, count, out):
+    """Mean of the first ``count`` rows of ``ring``, summed afresh so that it cannot drift."""
+    width = out.shape[0]
+    for j in range(width):
+        out[j] = ZERO
+    whole = count - count % 4
+    for i in range(0, whole, 4):
+        for j in range(width):
+            out[j] += (ring[i, j] + ring[i + 1, j]) + (ring[i + 2, j] + ring[i + 3, j])
+    for i in range(whole, count):
+        for j in range(width):
+            out[j] += ring[i, j]
+    scale = ONE / np.float32(count)
+    for j in range(width):
+        out[j] *= scale
 
 
 @kernel
@@ -131,7 +160,7 @@ def scan_step(limit, mask, decay, skip, eps, delta, proj, u, hidden, out):
         weight = mask[n]
         for c in range(channels):
             drive = (delta[c] * b + eps) * u[c] * weight
-            h = math.exp(delta[c] * decay[n, c]) * hidden[n, c] + drive
+            h = exp(delta[c] * decay[n, c]) * hidden[n, c] + drive
             if limit:
                 h = clip(h, -_LIMIT, _LIMIT)
             hidden[n, c] = h
@@ -157,10 +186,10 @@ def ssm(shape, t, b, rows, weights, layer, gate, hint, snr, state, scratch, delt
         for c in range(channels):
             source[c] = factor * u[c]
     proj[:] = ZERO
-    project(weights.x_proj[layer], source, proj)
+    project_rows(weights.x_proj[layer], source, proj)
     modulation = scratch.modulation
     modulation[:] = weights.snr_bias[layer]
-    project(weights.snr_proj[layer], snr, modulation)
+    project_rows(weights.snr_proj[layer], snr, modulation)
 
     station = ONE
     if shape.ssm == at.SSM_NC:
@@ -229,18 +258,11 @@ def block(shape, t, weights, layer, gate, hint, snr, state, scratch, delta):
 
 @kernel
 def head(t, weights, state, scratch, logits):
-    """Final norm, mean of the last 97 outputs, classifier. The sum is taken afresh each frame, so it cannot drift."""
+    """Final norm, mean of the last 97 outputs, classifier."""
     slot = t % CLIP_FRAMES
     layer_norm(weights.final_affine, scratch.x, state.pool[slot])
     count = min(t + 1, CLIP_FRAMES)
-    width = scratch.x.shape[0]
-    mean = scratch.y
-    mean[:] = ZERO
-    for i in range(count):
-        for j in range(width):
-            mean[j] += state.pool[i, j]
-    for j in range(width):
-        mean[j] /= np.float32(count)
+    ring_mean(state.pool, count, scratch.y)
     for k in range(N_CLASSES):
         logits[k] = weights.classifier_bias[k]
-    project(weights.classifier, mean, logits)
+    project_rows(weights.classifier, scratch.y, logits)

@@ -16,12 +16,13 @@ from kwscore.models.checkpoint import load_arrays, model_hash
 from kwscore.models.config import NetworkConfig
 from kwscore.stream import jit, layout
 from kwscore.stream.pcm import to_pcm
-from kwscore.stream.step import run
+from kwscore.stream.step import bundle, run
 from kwscore.stream.telemetry import Telemetry
 from kwscore.stream.weights import Arrays, make_shape, pack
 
 _BATCH = 128
 """Frames per call of the compiled step: telemetry of one call shares memory, so this bounds what one record keeps."""
+_ENTRIES = (bundle, run)
 _loaded = False  # the compiled step is in memory; asking numba takes longer than a whole hop
 
 
@@ -49,6 +50,7 @@ class StreamEngine:
         self._hash = model_hash(arrays)
         self._state = layout.new_state(self._shape, self._weights)
         self._scratch = layout.new_scratch(self._shape)
+        self._bundle: layout.Bundle | None = None
 
     @classmethod
     def load(cls, name: str | Path) -> StreamEngine:
@@ -91,12 +93,18 @@ class StreamEngine:
         for name, mine, given in zip(layout.State._fields, _arrays(self._state), _arrays(state), strict=True):
             if mine.shape != given.shape or mine.dtype != given.dtype:
                 raise KWScopeError(f"The state's {name!r} is not one of {self.name}: use a state of this network.")
-        self._state = layout.copy_state(state)
+        self._fill(state)
 
     @property
     def state_bytes(self) -> int:
         """Size of the state in bytes; it never grows."""
         return sum(array.nbytes for array in _arrays(self._state))
+
+    @property
+    def weight_bytes(self) -> int:
+        """Size of the packed weights and tables in bytes."""
+        packed: tuple[NDArray[Any], ...] = tuple(self._weights)
+        return sum(array.nbytes for array in packed)
 
     def process(self, samples: NDArray[np.generic]) -> list[Telemetry]:
         """Take any number of mono 16 kHz samples (int16, or float in [-1, 1]); return the finished frames.
@@ -116,15 +124,12 @@ class StreamEngine:
 
     def reset(self) -> None:
         """Return to the state of a new engine."""
-        for mine, fresh in zip(
-            _arrays(self._state), _arrays(layout.new_state(self._shape, self._weights)), strict=True
-        ):
-            mine[...] = fresh
+        self._fill(layout.new_state(self._shape, self._weights))
 
     @staticmethod
     def is_compiled() -> bool:
         """Whether the compiled step is in memory or cached on disk, so that the first frame comes at once."""
-        return _loaded or jit.cache_is_current(run)
+        return _loaded or _cached()
 
     def warm_up(self, progress: Callable[[str], None] | None = None) -> None:
         """Compile (seconds, once per installation) or load from the cache, leaving the stream untouched.
@@ -141,11 +146,17 @@ class StreamEngine:
         if compiles and progress:
             progress("The streaming engine is compiled.")
 
+    def _fill(self, state: layout.State) -> None:
+        for mine, given in zip(_arrays(self._state), _arrays(state), strict=True):
+            mine[...] = given  # in place: the compiled step holds these arrays
+
     def _run(self, pcm: NDArray[np.int16], frames: int) -> list[Telemetry]:
         out = layout.new_outputs(self._shape, frames)
         first = int(self._state.counter[layout.FRAME])
         begin = perf_counter_ns()
-        _compiled_run(self._shape, self._weights, self._state, self._scratch, pcm, out)
+        if self._bundle is None:
+            self._bundle = _bundle(self._shape, self._weights, self._state, self._scratch)
+        run(self._bundle, pcm, out)
         if not frames:
             return []
         elapsed = (perf_counter_ns() - begin) / (1000.0 * frames)
@@ -161,19 +172,23 @@ def _arrays(state: layout.State) -> tuple[NDArray[Any], ...]:
     return tuple(state)
 
 
-def _compiled_run(*arguments: Any) -> None:
-    """Call the step; around its first call keep the cache on disk in step with the sources."""
+def _bundle(*parts: Any) -> layout.Bundle:
+    """Bundle an engine's parts; the first time compile or load the kernels, keeping their cache true to the sources."""
     global _loaded
-    if _loaded:
-        run(*arguments)
-        return
-    current = jit.cache_is_current(run)
-    if not current:
-        jit.drop_stale_cache(run)
-    run(*arguments)
-    _loaded = True
-    if not current:
-        jit.mark_cache(run)
+    if not _loaded:
+        current = _cached()
+        if not current:
+            jit.drop_stale_cache(*_ENTRIES)
+        run(bundle(*parts), np.zeros(0, np.int16), layout.new_outputs(parts[0], 0))
+        if not current:
+            jit.mark_cache(*_ENTRIES)
+        _loaded = True
+    made: layout.Bundle = bundle(*parts)
+    return made
+
+
+def _cached() -> bool:
+    return all(jit.cache_is_current(entry) for entry in _ENTRIES)
 
 
 def network_arrays(net: Any) -> tuple[NetworkConfig, Arrays]:

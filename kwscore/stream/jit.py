@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import platform
 from collections.abc import Callable
 from pathlib import Path
@@ -64,21 +65,19 @@ def cache_is_current(dispatcher: Any) -> bool:
     return marker.read_text() == source_hash() and any(marker.parent.glob(f"*.{name}-*.nbi"))
 
 
-def drop_stale_cache(dispatcher: Any) -> None:
-    """Remove this package's cached kernels when any kernel file has changed since they were compiled."""
-    marker = _marker(dispatcher)
-    if marker is None or cache_is_current(dispatcher):
-        return
-    for path in marker.parent.glob(f"*.{dispatcher.py_func.__name__}-*.nb[ic]"):
-        with contextlib.suppress(OSError):
-            path.unlink()
+def drop_stale_cache(*dispatchers: Any) -> None:
+    """Remove cached kernels, because a kernel file has changed since they were compiled."""
+    for dispatcher in dispatchers:
+        marker = _marker(dispatcher)
+        for path in marker.parent.glob(f"*.{dispatcher.py_func.__name__}-*.nb[ic]") if marker else ():
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
-def mark_cache(dispatcher: Any) -> None:
+def mark_cache(*dispatchers: Any) -> None:
     """Record that the cache now holds the present kernel sources."""
-    marker = _marker(dispatcher)
-    if marker is not None:
+    for marker in {path for path in map(_marker, dispatchers) if path}:
         with contextlib.suppress(OSError):
-            fresh = marker.with_suffix(".new")
+            fresh = marker.with_suffix(f".{os.getpid()}")
             fresh.write_text(source_hash())
             fresh.replace(marker)

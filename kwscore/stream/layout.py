@@ -6,9 +6,11 @@ a network lacks is an array of length 0. Letters: E experts, L blocks, d model w
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numba import types
+from numba.experimental import structref
 from numpy.typing import NDArray
 
 from kwscore.constants import CLIP_FRAMES, N_CLASSES, N_FREQ, N_MELS, WINDOW
@@ -64,7 +66,7 @@ class Shape(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """Packed parameters; matrices stored (in, out) so that the inner loops run over outputs."""
+    """Packed parameters; wide matrices are stored (in, out), so that inner loops run over outputs, others (out, in)."""
 
     window: F8  # (512,)
     twiddle: F8  # (2, 256)
@@ -87,14 +89,14 @@ class Weights(NamedTuple):
     in_proj: F4  # (L, d, 2D)
     conv: F4  # (L, 4, D) taps t-2, t-1, t, then bias
     dilation: I8  # (L,)
-    x_proj: F4  # (L, D, 2N+1)
-    snr_proj: F4  # (L, 40, N+1)
+    x_proj: F4  # (L, 2N+1, D)
+    snr_proj: F4  # (L, N+1, 40)
     snr_bias: F4  # (L, N+1)
     channel: F4  # (L, 3, D) dt_proj weight, dt_proj bias, D
     decay: F4  # (L, N, D) A = -exp(A_log)
     out_proj: F4  # (L, D, d)
     final_affine: F4  # (2, d)
-    classifier: F4  # (d, 12)
+    classifier: F4  # (12, d)
     classifier_bias: F4  # (12,)
 
 
@@ -134,6 +136,24 @@ class Scratch(NamedTuple):
     proj: F4  # (2N+1,) dt, B, C
     modulation: F4  # (N+1,) SNR shift and gate logits
     selection: F4  # (2, N+1) smoothed saturations; selection weights
+
+
+@structref.register
+class BundleType(types.StructRef):
+    """numba's type of a :class:`Bundle`."""
+
+    def preprocess_fields(self, fields: Any) -> Any:
+        return tuple((name, types.unliteral(kind)) for name, kind in fields)
+
+
+class Bundle(structref.StructRefProxy):
+    """Shape, weights, state and scratch of one engine behind one pointer.
+
+    Handing numba four named tuples of sixty arrays costs as much as the whole network; this costs nothing.
+    """
+
+
+structref.define_proxy(Bundle, BundleType, ["shape", "weights", "state", "scratch"])
 
 
 class Outputs(NamedTuple):

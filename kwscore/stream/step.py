@@ -13,6 +13,7 @@ from kwscore.stream import frontend as front
 from kwscore.stream import layout as at
 from kwscore.stream.fft import magnitude_spectrum
 from kwscore.stream.jit import entry, kernel
+from kwscore.stream.layout import Bundle
 from kwscore.stream.mathf import ZERO
 from kwscore.stream.routing import route
 
@@ -86,8 +87,15 @@ def frame(shape, weights, state, scratch, t, row, out):
 
 
 @entry
-def run(shape, weights, state, scratch, samples, out):
+def bundle(shape, weights, state, scratch):
+    """Put the four behind one pointer; the arrays stay shared with the caller."""
+    return Bundle(shape, weights, state, scratch)
+
+
+@entry
+def run(bundled, samples, out):
     """Push int16 ``samples``; returns the number of frames written to ``out``, which must have room for them."""
+    shape, weights, state, scratch = bundled.shape, bundled.weights, bundled.state, bundled.scratch
     taken = 0
     rows = 0
     pcm = state.pcm

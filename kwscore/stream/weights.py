@@ -125,7 +125,7 @@ def pack(config: NetworkConfig, arrays: Arrays) -> at.Weights:
         decay=stacked("decay"),
         out_proj=stacked("out_proj"),
         final_affine=_f4(np.stack([read.get("final_norm.weight", d), read.get("final_norm.bias", d)])),
-        classifier=_f4(read.get("classifier.weight", N_CLASSES, d).T),
+        classifier=_f4(read.get("classifier.weight", N_CLASSES, d)),
         classifier_bias=_f4(read.get("classifier.bias", N_CLASSES)),
     )
 
@@ -211,8 +211,8 @@ def _block(config: NetworkConfig, read: _Reader, layer: int) -> dict[str, NDArra
     }
     if config.ssm == "tcn":
         out |= {
-            "x_proj": np.zeros((channels, 2 * states + 1)),
-            "snr_proj": np.zeros((N_MELS, states + 1)),
+            "x_proj": np.zeros((2 * states + 1, channels)),
+            "snr_proj": np.zeros((states + 1, N_MELS)),
             "snr_bias": np.zeros(states + 1),
             "channel": np.zeros((3, channels)),
             "decay": np.zeros((states, channels)),
@@ -220,8 +220,8 @@ def _block(config: NetworkConfig, read: _Reader, layer: int) -> dict[str, NDArra
         return out
     here += "sa_ssm."
     out |= {
-        "x_proj": read.get(here + "x_proj.weight", 2 * states + 1, channels).T,
-        "snr_proj": read.get(here + "snr_proj.weight", states + 1, N_MELS).T,
+        "x_proj": read.get(here + "x_proj.weight", 2 * states + 1, channels),
+        "snr_proj": read.get(here + "snr_proj.weight", states + 1, N_MELS),
         "snr_bias": read.get(here + "snr_proj.bias", states + 1),
         "channel": np.stack(
             [read.get(here + key, channels) for key in ("dt_proj.weight", "dt_proj.bias", "D")],

@@ -198,7 +198,7 @@ def test_an_hour_of_garbage_stays_finite_and_bounded() -> None:
     assert all(np.isfinite(array).all() for array in state_arrays(engine))
     # the pooled mean is what its 97 entries say, after 360,000 frames
     state, net = engine.state, engine._weights
-    expected = state.pool.astype(np.float64).mean(0) @ net.classifier.astype(np.float64) + net.classifier_bias
+    expected = state.pool.astype(np.float64).mean(0) @ net.classifier.T.astype(np.float64) + net.classifier_bias
     assert np.abs(records[-1].logits - expected).max() < 1e-5
 
 
