@@ -29,6 +29,24 @@ def place(x: Audio, length: int, shift: int) -> Audio:
     return out
 
 
+def cut_piece(x: Audio, rng: np.random.Generator) -> Audio:
+    """A word-like piece of running speech: 0.25 to 0.7 s between the quietest moments near both ends, faded."""
+    length = int(rng.uniform(0.25, 0.7) * SAMPLE_RATE)
+    start = int(rng.integers(0, len(x) - length + 1))
+    step = SAMPLE_RATE // 100
+    energy = (x[: len(x) // step * step].reshape(-1, step) ** 2).mean(1)
+    edges = []
+    for at in (start, start + length):  # within 80 ms
+        low, high = max(0, at // step - 8), min(len(energy), at // step + 9)
+        edges.append((low + int(np.argmin(energy[low:high]))) * step if high > low else at)
+    first, last = edges[0], max(edges[1], edges[0] + 10 * step)
+    piece = np.array(x[first:last])
+    fade = np.linspace(0.0, 1.0, step, dtype=np.float32)
+    piece[:step] *= fade
+    piece[-step:] *= fade[::-1]
+    return piece
+
+
 def room_response(rng: np.random.Generator) -> Audio:
     """A synthetic room: direct sound, then exponentially decaying noise. RT60 0.1 to 0.6 s, DRR -2 to 12 dB."""
     rt60 = rng.uniform(0.1, 0.6)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from kwscore.audio.noise import make_noise
 from kwscore.constants import CLIP_FRAMES, CLIP_SAMPLES, HOP, SILENCE, UNKNOWN, WINDOW
-from kwscore.data.augment import change_speed, equalise, from_pcm, place, reverberate, room_response, to_pcm
+from kwscore.data.augment import change_speed, cut_piece, equalise, from_pcm, place, reverberate, room_response, to_pcm
 from kwscore.data.material import SPEECH_NOISE, Material
 
 Audio = NDArray[np.float32]
@@ -27,7 +27,7 @@ class StreamRecipe:
     """How training streams are drawn. Shares are probabilities; SNR in dB over the word's second."""
 
     frames: int = 300
-    unknown: float = 0.18
+    unknown: float = 0.21
     silence: float = 0.11
     clean: float = 0.40
     synthetic: float = 0.65
@@ -41,7 +41,14 @@ class StreamRecipe:
     wide_level: float = 0.45
     level: tuple[float, float] = (-32.0, 12.0)
     sources: dict[str, float] = field(
-        default_factory=lambda: {"words": 0.48, "synth": 0.18, "speech": 0.14, "wake": 0.12, "reversed": 0.08}
+        default_factory=lambda: {
+            "words": 0.38,
+            "pieces": 0.22,
+            "synth": 0.14,
+            "wake": 0.10,
+            "speech": 0.08,
+            "reversed": 0.08,
+        }
     )
 
     @property
@@ -79,26 +86,35 @@ class StreamMaker:
         self.noise_weights = weights / weights.sum()
 
     def _has(self, source: str) -> bool:
-        if source == "speech":
+        if source in ("speech", "pieces"):
             return bool(self.material.speech)
         return source == "reversed" or len(self.material.unknown.get(source, ())) > 0
 
     # segments ---------------------------------------------------------------------------------------------------
     def _unknown(self, rng: np.random.Generator) -> Audio:
         source = rng.choice(list(self.sources), p=list(self.sources.values()))
-        if source == "speech":
+        if source in ("speech", "pieces"):
             recording = self.material.speech[rng.integers(len(self.material.speech))]
-            for _ in range(4):  # a pause is not speech: look for a piece that has some
-                start = rng.integers(len(recording) - CLIP_SAMPLES)
-                piece = from_pcm(recording[start : start + CLIP_SAMPLES])
-                if np.mean(piece**2) > 1e-5:
+            for _ in range(4):  # a pause is not speech: look for a place that has some
+                start = int(rng.integers(len(recording) - CLIP_SAMPLES))
+                second = from_pcm(recording[start : start + CLIP_SAMPLES])
+                if np.mean(second**2) > 1e-5:
                     break
-            return piece
+            return second if source == "speech" else self._in_room(cut_piece(second, rng), rng)
         if source == "reversed":
             return np.ascontiguousarray(self._word(rng, int(rng.integers(10)))[::-1])
         groups = self.by_group[source]
         rows = groups[rng.integers(len(groups))]
         return from_pcm(self.material.unknown[source][rng.choice(rows)])
+
+    def _in_room(self, piece: Audio, rng: np.random.Generator) -> Audio:
+        """A cut piece within a second of some clip's room tone: silence around it must not give it away."""
+        out = place(piece, CLIP_SAMPLES, 0)
+        tone = from_pcm(self.material.words[rng.integers(len(self.material.words))][: CLIP_SAMPLES // 10])
+        loudness = np.sqrt(np.mean(piece**2))
+        if np.sqrt(np.mean(tone**2)) < 0.1 * loudness:
+            out += np.tile(tone, 10)
+        return out
 
     def _word(self, rng: np.random.Generator, label: int) -> Audio:
         if len(self.by_voice[label]) and rng.random() < self.recipe.synthetic_words:
