@@ -38,8 +38,8 @@ class StreamRecipe:
     reverb: float = 0.15
     speed: tuple[float, float] = (0.9, 1.12)
     shift: int = 1600
-    wide_level: float = 0.45
-    level: tuple[float, float] = (-32.0, 12.0)
+    wide_level: float = 0.5
+    level: tuple[float, float] = (-36.0, 10.0)
     sources: dict[str, float] = field(
         default_factory=lambda: {
             "words": 0.38,
