@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,9 +48,20 @@ def dual() -> StreamEngine:
     return StreamEngine(random_net(DUAL))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_field_of_every_frame_equals_torch(name: str) -> None:
-    net = random_net(name)
+VARIATIONS: list[tuple[str, dict[str, Any]]] = [
+    (DUAL, {"mode": "dt_only"}),
+    (DUAL, {"mode": "b_only"}),
+    (DUAL, {"mode": "standard"}),
+    (DUAL, {"tilt": False, "nonstationary_delta": (0.001, 0.1)}),
+    (DUAL, {"norm_prior": 0, "norm_horizon": 30}),
+    (DUAL, {"d_model": 9, "d_state": 7, "layers": 5}),
+    ("NC-SSM", {"mode": "standard", "d_model": 7, "d_state": 3, "layers": 1}),
+]
+
+
+@pytest.mark.parametrize(("name", "overrides"), [*((name, {}) for name in NAMES), *VARIATIONS], ids=str)
+def test_every_field_of_every_frame_equals_torch(name: str, overrides: dict[str, Any]) -> None:
+    net = random_net(name, **overrides)
     engine = StreamEngine(net)
     for kind, pcm in named_signals().items():
         engine.reset()
