@@ -14,9 +14,9 @@ def bench(
     hops: Annotated[int, typer.Option(min=100, help="Hops (10 ms each) to measure.")] = 2000,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure the streaming engine: microseconds per hop, real-time factor, memory.
+    """Measure the streaming engine beside torch.
 
-    Beside it, in the same run and on the same samples: torch taking the same steps eagerly, and torch re-running the
+    Microseconds per hop, real-time factor, memory. Beside it, in the same run and on the same samples: torch taking the same steps eagerly, and torch re-running the
     whole last second at every hop. All on one thread. Medians matter; the 99th percentile shows the machine too.
     """
     note(f"Measuring {hops} hops ...")

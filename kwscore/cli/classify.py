@@ -24,13 +24,13 @@ _PART = 10 * SAMPLE_RATE
 
 
 def classify(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="WAV, FLAC, OGG, Opus, MP3; any rate.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="WAV, FLAC, OGG, Opus, MP3; any rate.")],
     model: ModelOption = DEFAULT_MODEL,
     as_json: JsonOption = False,
 ) -> None:
-    """Say which word each FILE holds: label, probability, file, runners-up.
+    """Say which word each file holds.
 
-    A file of up to a second is one clip (a shorter one is followed by silence). Of a longer file it is the second that
+    One line a file: label, probability, file, runners-up. A file of up to a second is one clip (a shorter one is followed by silence). Of a longer file it is the second that
     holds a word most clearly; to find every word in it use `kwscope listen FILE`.
 
     A file that cannot be read is reported on stderr, and the others go on; the exit status is then 1.

@@ -33,7 +33,7 @@ _GRACE = 3.0  # seconds that a live source may lag behind --seconds before it is
 
 def listen(
     source: Annotated[
-        str, typer.Argument(metavar="[mic|demo|FILE]", help="What to hear; FILE may be a playlist.")
+        str, typer.Argument(metavar="mic|demo|FILE", help="What to hear; FILE may be a playlist.")
     ] = "mic",
     device: Annotated[str | None, typer.Option(help="Input device, as `kwscope devices` names it, or a part.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds of sound.")] = None,
@@ -57,9 +57,9 @@ def listen(
         bool, typer.Option("--telemetry/--events-only", help="With --json: every hop, or only the words.")
     ] = True,
 ) -> None:
-    """Print every word that is heard, with its time and score.
+    """Print every word that is heard.
 
-    Listens to the microphone until Ctrl-C, or to the demo or a file, as fast as it goes, to its end. Times are on the
+    One line a word: time, word, score. Listens to the microphone until Ctrl-C, or to the demo or a file, as fast as it goes, to its end. Times are on the
     clock of the samples, from the first one.
 
     With --json each line is an object with a "type": one "start", a "telemetry" for every hop of 10 ms, an "event" for

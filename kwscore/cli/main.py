@@ -44,6 +44,7 @@ app = typer.Typer(
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: narrow terminals, pipes, and flags that show that they take no value
     add_completion=False,
     epilog="Exit status: 0 done, 1 the answer is no, 2 wrong use or bad input, 130 interrupted.",
 )
@@ -56,9 +57,9 @@ def _commands() -> None:
     app.command()(models.models)
     app.command()(devices.devices)
     app.command()(bench.bench)
-    app.command()(train.train)
-    app.command()(train.train_teacher)
-    app.command()(evaluate.evaluate)
+    app.command(short_help="Train a network on Speech Commands.")(train.train)
+    app.command(short_help="Train a teacher for --teacher.")(train.train_teacher)
+    app.command(short_help="Accuracy in every condition.")(evaluate.evaluate)
 
 
 @app.callback(invoke_without_command=True)

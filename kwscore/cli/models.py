@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 def models(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME|PATH]...", help="Only these, each with its stages of work.")
+        list[str] | None, typer.Argument(metavar="NAME|PATH", help="Only these, each with its stages of work.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the networks: parameters, work, memory, and of trained ones accuracy and hash.
+    """List the networks and what they cost.
 
-    MACs are multiplications, counted from the shapes: per hop (10 ms) from samples to logits, and per clip (1 s).
+    Parameters, work, memory, and of trained networks accuracy and hash. MACs are multiplications, counted from the shapes: per hop (10 ms) from samples to logits, and per clip (1 s).
     Memory is weights and state, as 32-bit floats and as 8-bit weights with 16-bit state. Accuracy is that of the
     weights' card on the validation mix, clean. The hash is the first 12 digits of the SHA-256 over the weights.
     """
