@@ -16,8 +16,9 @@ def bench(
 ) -> None:
     """Measure the streaming engine beside torch.
 
-    Microseconds per hop, real-time factor, memory. Beside it, in the same run and on the same samples: torch taking the same steps eagerly, and torch re-running the
-    whole last second at every hop. All on one thread. Medians matter; the 99th percentile shows the machine too.
+    Microseconds per hop, real-time factor, memory. Beside it, in the same run and on the same samples: torch taking the
+    same steps eagerly, and torch re-running the whole last second at every hop. All on one thread. Medians matter; the
+    99th percentile shows the machine too.
     """
     note(f"Measuring {hops} hops ...")
     from kwscore.evaluation.bench import run_bench

@@ -30,8 +30,9 @@ def classify(
 ) -> None:
     """Say which word each file holds.
 
-    One line a file: label, probability, file, runners-up. A file of up to a second is one clip (a shorter one is followed by silence). Of a longer file it is the second that
-    holds a word most clearly; to find every word in it use `kwscope listen FILE`.
+    One line a file: label, probability, file, runners-up. A file of up to a second is one clip (a shorter one is
+    followed by silence). Of a longer file it is the second that holds a word most clearly; to find every word in it use
+    `kwscope listen FILE`.
 
     A file that cannot be read is reported on stderr, and the others go on; the exit status is then 1.
     """

@@ -10,7 +10,8 @@ from kwscore.cli.common import JsonOption, emit, note
 def devices(as_json: JsonOption = False) -> None:
     """List the input devices.
 
-    The default comes first, marked with *. The names are what `--device` takes; any part that fits one device is enough. Exit status 1 when there is none.
+    The default comes first, marked with *. The names are what `--device` takes; any part that fits one device is
+    enough. Exit status 1 when there is none.
     """
     from kwscore.audio.devices import list_devices
 

@@ -59,8 +59,8 @@ def listen(
 ) -> None:
     """Print every word that is heard.
 
-    One line a word: time, word, score. Listens to the microphone until Ctrl-C, or to the demo or a file, as fast as it goes, to its end. Times are on the
-    clock of the samples, from the first one.
+    One line a word: time, word, score. Listens to the microphone until Ctrl-C, or to the demo or a file, as fast as it
+    goes, to its end. Times are on the clock of the samples, from the first one.
 
     With --json each line is an object with a "type": one "start", a "telemetry" for every hop of 10 ms, an "event" for
     every word, one "end".

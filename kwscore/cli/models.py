@@ -21,9 +21,10 @@ def models(
 ) -> None:
     """List the networks and what they cost.
 
-    Parameters, work, memory, and of trained networks accuracy and hash. MACs are multiplications, counted from the shapes: per hop (10 ms) from samples to logits, and per clip (1 s).
-    Memory is weights and state, as 32-bit floats and as 8-bit weights with 16-bit state. Accuracy is that of the
-    weights' card on the validation mix, clean. The hash is the first 12 digits of the SHA-256 over the weights.
+    Parameters, work, memory, and of trained networks accuracy and hash. MACs are multiplications, counted from the
+    shapes: per hop (10 ms) from samples to logits, and per clip (1 s). Memory is weights and state, as 32-bit floats
+    and as 8-bit weights with 16-bit state. Accuracy is that of the weights' card on the validation mix, clean. The hash
+    is the first 12 digits of the SHA-256 over the weights.
     """
     if names:
         described = [describe(name) for name in names]
