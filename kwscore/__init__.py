@@ -12,16 +12,18 @@ from kwscore.constants import LABELS
 
 if TYPE_CHECKING:
     from kwscore.models.checkpoint import load_model
+    from kwscore.models.published import load_published
     from kwscore.models.registry import create_model
     from kwscore.stream.engine import StreamEngine
 
 __version__ = "0.1.0"
-__all__ = ["LABELS", "StreamEngine", "__version__", "create_model", "load_model"]
+__all__ = ["LABELS", "StreamEngine", "__version__", "create_model", "load_model", "load_published"]
 
 _LAZY = {
     "StreamEngine": "kwscore.stream.engine",
     "create_model": "kwscore.models.registry",
     "load_model": "kwscore.models.checkpoint",
+    "load_published": "kwscore.models.published",
 }
 
 

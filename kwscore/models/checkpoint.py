@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,13 @@ from safetensors.numpy import save_file
 
 import kwscore
 from kwscore.errors import KWScopeError
-from kwscore.models.config import NetworkConfig
+from kwscore.models.config import CnnConfig, NetworkConfig, config_from_dict
 
 if TYPE_CHECKING:
+    from kwscore.models.cnn import CnnBaseline
     from kwscore.models.network import NanoMamba
+
+    Net = TypeVar("Net", NanoMamba, CnnBaseline)
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -75,7 +78,7 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
     )
 
 
-def save_checkpoint(net: NanoMamba, path: str | Path, card: Mapping[str, Any]) -> Path:
+def save_checkpoint(net: NanoMamba | CnnBaseline, path: str | Path, card: Mapping[str, Any]) -> Path:
     """Write the weights of ``net`` and its card (recipe, data, seed, figures ...) beside each other.
 
     ``card`` must be plain JSON values; network, schedule, parameters, configuration, hash and SHA-256 of the file are
@@ -121,17 +124,53 @@ def save_checkpoint(net: NanoMamba, path: str | Path, card: Mapping[str, Any]) -
 
 
 def load_arrays(name_or_path: str | Path) -> tuple[NetworkConfig, Arrays, dict[str, Any]]:
-    """Configuration, arrays by tensor name, and card of a checkpoint, without importing torch.
+    """Configuration, arrays by tensor name, and card of a NanoMamba checkpoint, without importing torch.
 
     Strict: raises KWScopeError for a file that is missing, truncated, of another network than its name or card says,
     changed since its card was written, or holding NaN or infinity.
     """
+    config, arrays, card = _load(name_or_path)
+    if not isinstance(config, NetworkConfig):
+        raise KWScopeError(f"{name_or_path} is the convolutional baseline {config.name}, not a NanoMamba network.")
+    return config, arrays, card
+
+
+def load_model(name_or_path: str | Path) -> NanoMamba:
+    """A shipped network by name, or one from a path, in evaluation mode; ``net.card`` is its card.
+
+    Raises KWScopeError as ``load_arrays`` does, and for tensors that are not those of the network.
+    """
+    from kwscore.models.network import NanoMamba
+
+    config, arrays, card = load_arrays(name_or_path)
+    return _filled(NanoMamba(config), arrays, card, name_or_path)
+
+
+def load_baseline(path: str | Path) -> CnnBaseline:
+    """A convolutional baseline that ``save_checkpoint`` wrote, in evaluation mode; strict as ``load_model``."""
+    from kwscore.models.cnn import make_cnn
+
+    config, arrays, card = _load(path)
+    if not isinstance(config, CnnConfig):
+        raise KWScopeError(f"{path} is the NanoMamba network {config.name}: open it with load_model.")
+    return _filled(make_cnn(config), arrays, card, path)
+
+
+def _filled(net: Net, arrays: Arrays, card: dict[str, Any], where: str | Path) -> Net:
+    import torch
+
+    load_strictly(net, {name: torch.from_numpy(array) for name, array in arrays.items()}, str(where))
+    net.card = card
+    return net.eval()
+
+
+def _load(name_or_path: str | Path) -> tuple[NetworkConfig | CnnConfig, Arrays, dict[str, Any]]:
     path = find_checkpoint(name_or_path)
     header, arrays = _read(path)
     if "config" not in header or "model_hash" not in header:
         raise KWScopeError(f"{path} is no KWScope checkpoint: its header has no network description.")
     try:
-        config = NetworkConfig.from_dict(json.loads(header["config"]))
+        config = config_from_dict(json.loads(header["config"]))
     except (json.JSONDecodeError, TypeError) as error:
         raise KWScopeError(f"{path} has a damaged header: {error}.") from error
     _check_finite(arrays, str(path))
@@ -149,22 +188,6 @@ def load_arrays(name_or_path: str | Path) -> tuple[NetworkConfig, Arrays, dict[s
     card.setdefault("network", config.name)
     card.setdefault("model_hash", digest)
     return config, arrays, card
-
-
-def load_model(name_or_path: str | Path) -> NanoMamba:
-    """A shipped network by name, or one from a path, in evaluation mode; ``net.card`` is its card.
-
-    Raises KWScopeError as ``load_arrays`` does, and for tensors that are not those of the network.
-    """
-    import torch
-
-    from kwscore.models.registry import network_from_config
-
-    config, arrays, card = load_arrays(name_or_path)
-    net = network_from_config(config)
-    load_strictly(net, {name: torch.from_numpy(array) for name, array in arrays.items()}, str(name_or_path))
-    net.card = card
-    return net.eval()
 
 
 def load_strictly(net: Any, state: Mapping[str, Any], where: str) -> None:

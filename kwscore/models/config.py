@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from kwscore.constants import CLIP_FRAMES
+from kwscore.constants import CLIP_FRAMES, WINDOW
 from kwscore.errors import KWScopeError
 
 Frontend = Literal["log", "pcen", "dual", "tri"]
@@ -92,17 +92,27 @@ class NetworkConfig:
         """Plain values for a card."""
         return dataclasses.asdict(self)
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> NetworkConfig:
-        """Inverse of ``to_dict``; refuses unknown or missing fields."""
-        known = {field.name for field in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise KWScopeError(f"The network description has unknown fields: {', '.join(unknown)}.")
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise KWScopeError(f"The network description is incomplete: {error}.") from error
+
+@dataclass(frozen=True)
+class CnnConfig:
+    """A convolutional baseline: ``kind`` ds_cnn, bc_resnet_reproduced or bc_resnet; ``width`` multiplies the channels
+    (fixed for ds_cnn); ``window`` Hann samples of its log-mel features."""
+
+    name: str
+    kind: Literal["ds_cnn", "bc_resnet_reproduced", "bc_resnet"]
+    width: float = 1
+    window: int = 400
+    schedule: Schedule = "clip"
+
+    def __post_init__(self) -> None:
+        if self.schedule != "clip":
+            raise KWScopeError(f"{self.name} looks ahead in time: it exists in the clip schedule only.")
+        if not 1 <= self.window <= WINDOW or self.width <= 0:
+            raise KWScopeError(f"{self.name} needs a window of 1 to {WINDOW} samples and a positive width.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for a card."""
+        return dataclasses.asdict(self)
 
 
 def _family() -> dict[str, NetworkConfig]:
@@ -141,8 +151,20 @@ def _family() -> dict[str, NetworkConfig]:
     return {config.name: config for config in configs}
 
 
+def _baselines() -> dict[str, CnnConfig]:
+    configs = [
+        CnnConfig("DS-CNN-S", "ds_cnn"),
+        CnnConfig("BC-ResNet-1", "bc_resnet_reproduced", 1),
+        CnnConfig("BC-ResNet-3", "bc_resnet_reproduced", 3),
+    ]
+    configs += [CnnConfig(f"BC-ResNet-2021-{w:g}", "bc_resnet", w, window=480) for w in (1, 1.5, 2, 3, 6, 8)]
+    return {config.name: config for config in configs}
+
+
 REGISTRY: dict[str, NetworkConfig] = _family()
 """Every NanoMamba network by name."""
+BASELINES: dict[str, CnnConfig] = _baselines()
+"""The convolutional baselines by name; ``BC-ResNet-2021-*`` is the original of Kim et al. at its published widths."""
 ALIASES = {
     "NanoMamba-NC-Matched": "NC-SSM",
     "NC-Large": "NanoMamba-NC-Large",
@@ -162,11 +184,39 @@ def network_config(name: str, **overrides: Any) -> NetworkConfig:
     """
     name = ALIASES.get(name, name)
     if name not in REGISTRY:
-        near = get_close_matches(name, REGISTRY, n=3, cutoff=0.3)
+        if name in BASELINES:
+            raise KWScopeError(f"{name} is a convolutional baseline: it has no stream schedule and no engine.")
+        near = get_close_matches(name, [*REGISTRY, *BASELINES], n=3, cutoff=0.3)
         raise KWScopeError(
             f"There is no network named {name!r}; did you mean {' or '.join(near or list(REGISTRY)[:3])}?"
         )
+    return _changed(REGISTRY[name], overrides)
+
+
+_Config = TypeVar("_Config", NetworkConfig, CnnConfig)
+
+
+def baseline_config(name: str, **overrides: Any) -> CnnConfig:
+    """The configuration of the convolutional baseline ``name``, with fields replaced by ``overrides``."""
+    if name not in BASELINES:
+        raise KWScopeError(f"There is no baseline named {name!r}; there are: {', '.join(BASELINES)}.")
+    return _changed(BASELINES[name], overrides)
+
+
+def _changed(config: _Config, overrides: dict[str, Any]) -> _Config:
     try:
-        return dataclasses.replace(REGISTRY[name], **overrides)
+        return dataclasses.replace(config, **overrides)
     except TypeError as error:
-        raise KWScopeError(f"{name} cannot be changed so: {error}.") from error
+        raise KWScopeError(f"{config.name} cannot be changed so: {error}.") from error
+
+
+def config_from_dict(values: dict[str, Any]) -> NetworkConfig | CnnConfig:
+    """Inverse of ``to_dict``; refuses unknown or missing fields with KWScopeError."""
+    kind = CnnConfig if "kind" in values else NetworkConfig
+    unknown = sorted(set(values) - {field.name for field in dataclasses.fields(kind)})
+    if unknown:
+        raise KWScopeError(f"The network description has unknown fields: {', '.join(unknown)}.")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise KWScopeError(f"The network description is incomplete: {error}.") from error
