@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import os
 import sys
 import tempfile
@@ -56,6 +57,28 @@ def _x_answers() -> bool:
     return not failed
 
 
+def check_x_libraries() -> None:
+    """Raise KWScopeError naming the library that Qt lacks for X11; Qt itself would end the process.
+
+    Nothing to check where Wayland, another platform or another build of Qt is used.
+    """
+    if sys.platform != "linux" or os.environ.get("QT_QPA_PLATFORM") or not os.environ.get("DISPLAY"):
+        return
+    if os.environ.get("WAYLAND_DISPLAY"):
+        return
+    spec = importlib.util.find_spec("PySide6")
+    folders = spec.submodule_search_locations if spec else None
+    plugin = Path(folders[0]) / "Qt/plugins/platforms/libqxcb.so" if folders else None
+    if plugin is None or not plugin.exists():
+        return
+    try:
+        ctypes.CDLL(str(plugin))
+    except OSError as error:
+        raise KWScopeError(
+            f"Qt cannot use this screen ({error}): install the missing library; ./run names its package"
+        ) from error
+
+
 def picture_path() -> Path:
     """Where the picture of a window without a screen goes: here if this folder is writable, else the temporary one."""
     here = Path.cwd()
@@ -77,6 +100,8 @@ def open_window(
         screenshot = screenshot or str(picture_path())
         seconds = seconds or HEADLESS_SECONDS
         print(f"{reason}: working without one for {seconds:g} s on {source}.", file=sys.stderr, flush=True)
+    else:
+        check_x_libraries()
     if screenshot is not None:
         folder = Path(screenshot).resolve().parent
         if not (folder.is_dir() and os.access(folder, os.W_OK)):

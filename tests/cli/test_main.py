@@ -149,6 +149,17 @@ class TestScreen:
         (tmp_path / "wayland-0").touch()
         assert window.no_screen() == ""
 
+    def test_missing_x_library_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(path: str) -> None:
+            raise OSError("libxcb-cursor.so.0: cannot open shared object file")
+
+        window.check_x_libraries()  # no X11, nothing to check
+        monkeypatch.setenv("DISPLAY", ":0")
+        window.check_x_libraries()  # all there
+        monkeypatch.setattr(window.ctypes, "CDLL", fail)
+        with pytest.raises(KWScopeError, match="libxcb-cursor"):
+            window.check_x_libraries()
+
     def test_picture_goes_where_it_can_be_written(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.chdir(tmp_path)
         assert window.picture_path() == tmp_path / window.HEADLESS_PICTURE
