@@ -13,6 +13,7 @@ import ctypes
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -72,6 +73,8 @@ class PortAudio:
         """Held around every call into the backend."""
         self.streams = 0
         """Open streams; changed only under the lock."""
+        self.stops: set[Callable[[], None]] = set()
+        """Calls that make the owners of streams close them soon, in their own threads."""
 
     @property
     def backend(self) -> Any:
@@ -84,7 +87,15 @@ class PortAudio:
             return self._backend
 
     def _at_exit(self) -> None:
-        """sounddevice's own exit handler, unless it would hang: the process then ends without it."""
+        """Close what is open, then sounddevice's own exit handler, unless that would hang: the process ends without it.
+
+        A stream that is still open would call into an interpreter that is being taken down, which crashes.
+        """
+        for stop in list(self.stops):
+            stop()
+        deadline = time.monotonic() + 1.0
+        while self.streams and time.monotonic() < deadline:
+            time.sleep(0.01)
         if not self.lock.acquire(timeout=0.5):
             return
         try:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kwscore.audio.clockcheck import ClockCheck
 from kwscore.audio.devices import DEADLINE, PORTAUDIO, InputDevice, PortAudio
 from kwscore.audio.resample import Resampler
 from kwscore.audio.ring import Ring
@@ -49,7 +50,8 @@ class _Capture:
         self.stream: Any = None
         self.overflows = 0
         self.stamp = clock() + FIRST_BLOCK - STALL  # time of the newest callback
-        self.delivered = False
+        self.newest: tuple[int, float] | None = None  # frames so far and time, of the newest callback
+        self.check = ClockCheck(rate)
         self.finished = False  # the stream ended without being asked to
 
     def callback(self, indata: NDArray[np.generic], frames: int, times: object, status: Any) -> None:
@@ -58,7 +60,7 @@ class _Capture:
         if status and status.input_overflow:
             self.overflows += 1
         self.stamp = self.clock()
-        self.delivered = True
+        self.newest = (self.ring.written + self.ring.dropped, self.stamp)
 
     def on_finished(self) -> None:
         """Called by PortAudio when the stream has ended, asked for or not."""
@@ -66,8 +68,8 @@ class _Capture:
 
     @property
     def dropped(self) -> int:
-        """Samples at 16 kHz that did not fit into the ring."""
-        return round(self.ring.dropped * SAMPLE_RATE / self.rate)
+        """Samples at 16 kHz that did not fit into the ring, or that the clock says are missing."""
+        return round((self.ring.dropped + self.check.missing) * SAMPLE_RATE / self.rate)
 
     def silent_for(self) -> float:
         """Seconds since the newest callback."""
@@ -147,13 +149,14 @@ class Microphone:
         if run.first_error:
             raise run.first_error
         self._run = run
+        self._audio.stops.add(run.stop.set)
 
     def wait_delivering(self, timeout: float) -> bool:
         """Whether the open stream has delivered, after waiting at most ``timeout`` seconds for its first block."""
         deadline = self._clock() + timeout
         while run := self._run:
             capture = run.open
-            if capture and capture.delivered:
+            if capture and capture.newest:
                 return True
             if self._clock() >= deadline:
                 break
@@ -206,6 +209,7 @@ class Microphone:
         if run is None:
             return
         run.stop.set()
+        self._audio.stops.discard(run.stop.set)
         closed = threading.Thread(target=self._close, args=(run,), name="kwscope-close", daemon=True)
         closed.start()
         closed.join(1.0)
@@ -248,6 +252,8 @@ class Microphone:
             elif capture.finished or capture.silent_for() > RECYCLE:
                 self._close(run)
             else:
+                if capture.newest:
+                    capture.check.observe(*capture.newest)
                 run.stop.wait(_WATCH)
         self._close(run)
 

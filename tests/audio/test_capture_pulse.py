@@ -164,6 +164,14 @@ def test_server_frozen_stop_and_exit_do_not_hang(pulse: PulseServer, child: Chil
     assert child.quit() < 5  # still frozen
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+def test_exit_without_stop_neither_hangs_nor_crashes(pulse: PulseServer, child: Child, frozen: bool) -> None:
+    if frozen:
+        pulse.freeze()
+        child.until(lambda s: s["state"] == "stalled")
+    assert child.quit() < 5
+
+
 def test_server_frozen_and_thawed(pulse: PulseServer, child: Child) -> None:
     pulse.freeze()
     child.until(lambda s: s["state"] == "stalled")
