@@ -11,7 +11,7 @@ from app.panels.timepanel import TimePanel
 LEFT_KEYS = ("waveform", "spectrogram", "snr", "routing", "delta", "posteriors")
 RIGHT_KEYS = ("readout", "bars", "log")
 HIDDEN_KEYS = ("detection",)
-LEFT_SHARES = (12, 17, 17, 12, 13, 18)
+LEFT_SHARES = (14, 17, 17, 12, 12, 18)
 RIGHT_SHARES = (27, 30, 26)
 
 

@@ -35,8 +35,8 @@ _CIVIDIS = (
 
 def _table(text: str) -> NDArray[np.uint32]:
     """(256,) colours as 0xffRRGGBB, the memory layout of ``QImage.Format_RGB32``."""
-    rgb = np.frombuffer(base64.b64decode(text), np.uint8).reshape(256, 3).astype(np.uint32)
-    table = (0xFF << 24) | (rgb[:, 0] << 16) | (rgb[:, 1] << 8) | rgb[:, 2]
+    rgb = np.frombuffer(base64.b64decode(text), np.uint8).reshape(256, 3)
+    table = (rgb.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1]) + (0xFF << 24)).astype(np.uint32)
     table.setflags(write=False)
     return table
 
@@ -49,4 +49,5 @@ def colourise(values: NDArray[np.floating], low: float, high: float, table: NDAr
     """Map ``values`` of any shape to colours; ``low`` and below take the first, ``high`` and above the last."""
     scaled = (values - low) * (255.0 / (high - low))
     index = np.nan_to_num(np.clip(scaled, 0.0, 255.0)).astype(np.uint8)
-    return table[index]
+    colours: NDArray[np.uint32] = table[index]
+    return colours

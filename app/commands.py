@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """``keys`` as Qt spells them, the first one is shown. ``direct`` keys belong to the window only while no table, slider
-    or button wants them (arrows, space), so they are handled as key presses and not as shortcuts."""
+    """``keys`` as Qt spells them, the first one is shown. ``direct`` keys belong to the window only while no table,
+    slider or button wants them (arrows, space), so they are handled as key presses and not as shortcuts."""
 
     name: str
     text: str

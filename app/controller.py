@@ -1,4 +1,4 @@
-"""Between window and engine thread: opens sources and networks in threads of their own, keeps the old until the new works.
+"""Between window and engine thread: opens sources and networks in threads, keeps the old until the new works.
 
 Called by the GUI thread only; nothing here waits, except ``close``, which waits at most ``CLOSE_DEADLINE``.
 """
@@ -25,6 +25,9 @@ from kwscore.stream.telemetry import Engine
 OPEN_DEADLINE = 6.0  # s
 FIRST_SOUND = 2.0  # s that a device may take before it delivers
 CLOSE_DEADLINE = 1.5  # s
+RECORDED_DBFS = -20.0
+"""Level of the loud part of a word in Speech Commands: 90th percentile of its 10 ms levels, median over words."""
+LOUDEST_DBFS = -3.0
 DEFAULT_NETWORK = "NanoMamba-Tiny-DualPCEN"
 log = logging.getLogger(__name__)
 
@@ -101,7 +104,7 @@ class Controller:
         self._engine: Engine | None = None
         self._token = 0
         self._network_token = 0
-        self._opening: tuple[int, Choice, float] | None = None
+        self._opening: tuple[int, Choice, float] | None = None  # token, choice, since
         self._loading = False
         self._searching = False
         self._state = SourceState.IDLE
@@ -172,7 +175,7 @@ class Controller:
         self.worker.post(lambda: self.worker.use_settings(settings))
 
     def find_devices(self, again: bool = False) -> None:
-        """List microphones; ``again`` asks the sound system anew, for which a running microphone is closed and reopened."""
+        """List microphones; ``again`` asks the sound system anew: a running microphone is closed and reopened."""
         if self._searching:
             return
         self._searching = True
@@ -228,8 +231,8 @@ class Controller:
         figures = runner.statistics() if runner is not None else None
         measured = figures is not None and figures.frames > 0
         history = self.worker.history
-        newest = history.view(None, 1).level if history is not None and self.running else ()
-        level = float(newest[0]) if len(newest) else None
+        newest = history.view(None, 1) if history is not None and self.running else None
+        level = float(newest.level[0]) if newest else None
         state, words = self._in_words()
         rate = f" · {status.native_rate / 1000:g} kHz" if status is not None and self.running else ""
         return Health(
@@ -433,7 +436,9 @@ def _load_engine(name: str, progress: Callable[[str], None]) -> tuple[Engine, tu
 
 
 def _training_level(card: object) -> tuple[float, float] | None:
-    span = card.get("level_dbfs") if isinstance(card, dict) else None
-    if isinstance(span, list) and len(span) == 2 and all(isinstance(value, int | float) for value in span):
-        return float(span[0]), float(span[1])
-    return None
+    """Levels of a word's loud part, dBFS, that training covered: the recipe's gains around the recordings' own level."""
+    try:
+        low, high = card["recipe"]["streams"]["level"]  # type: ignore[index]
+        return RECORDED_DBFS + float(low), min(RECORDED_DBFS + float(high), LOUDEST_DBFS)
+    except (KeyError, TypeError, ValueError):
+        return None

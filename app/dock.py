@@ -1,4 +1,4 @@
-"""A dock with a quiet title bar: one line that says what the panel shows, the value under the cursor, enlarge and hide."""
+"""A dock with a quiet title bar: what the panel shows in one line, the value under the cursor, enlarge and hide."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class _TitleBar(QWidget):
         self.name.setFont(font(12, QFont.Weight.DemiBold))
         self.rest.setFont(font(12))
         self.value.setFont(font(12))
-        self.name.setStyleSheet(f"color: {theme.text}")
+        self.name.setStyleSheet(f"color: {theme.text}; font-weight: 600")
         self.rest.setStyleSheet(f"color: {theme.muted}")
         self.value.setStyleSheet(f"color: {theme.text}")
         self.enlarge.setIcon(icons.icon("enlarge", theme.muted))

@@ -111,7 +111,7 @@ class HistoryFeed:
         if item_at is None or end == 0:
             return ""
         item = item_at((end - 1) * HOP + WINDOW - 1 + self._base)
-        return item.caption if item is not None else ""
+        return f"playing: {item.caption}" if item is not None else ""
 
     def _find_truths(self, view: HistoryView) -> list[Mark]:
         truth = getattr(self._source, "truth", None)

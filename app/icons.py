@@ -16,19 +16,18 @@ _STROKES = {  # 24 x 24
     "stop": '<rect x="6" y="6" width="12" height="12" rx="1.5" fill="{c}"/>',
     "reset": '<path d="M5 12 a7 7 0 1 0 2.4 -5.3"/><path d="M4 4 v4.5 h4.5"/>',
     "freeze": '<path d="M12 3v18M4.2 7.5l15.6 9M19.8 7.5l-15.6 9M9.5 4.5 12 7l2.5-2.5M9.5 19.5 12 17l2.5 2.5"/>',
-    "source": '<rect x="9" y="3" width="6" height="11" rx="3"/><path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3M8.5 21h7"/>',
+    "source": '<rect x="9" y="3" width="6" height="11" rx="3"/>'
+    '<path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3M8.5 21h7"/>',
     "network": '<circle cx="5" cy="6" r="2"/><circle cx="5" cy="18" r="2"/><circle cx="12" cy="12" r="2"/>'
     '<circle cx="19" cy="6" r="2"/><circle cx="19" cy="18" r="2"/>'
     '<path d="M6.6 7.3 10.4 10.7M6.6 16.7 10.4 13.3M13.6 10.7 17.4 7.3M13.6 13.3 17.4 16.7"/>',
-    "detection": '<path d="M4 7h9M18 7h2M4 17h2M11 17h9"/><circle cx="15.5" cy="7" r="2.3"/><circle cx="8.5" cy="17" r="2.3"/>',
+    "detection": '<path d="M4 7h9M18 7h2M4 17h2M11 17h9"/>'
+    '<circle cx="15.5" cy="7" r="2.3"/><circle cx="8.5" cy="17" r="2.3"/>',
     "view": '<rect x="3.5" y="4.5" width="17" height="15" rx="1.5"/><path d="M14 4.5v15M3.5 12H14"/>',
     "help": '<circle cx="12" cy="12" r="8.5"/><path d="M9.6 9.6a2.5 2.5 0 1 1 3.6 2.3c-.8.4-1.2.9-1.2 1.8"/>'
     '<circle cx="12" cy="16.8" r=".6" fill="{c}"/>',
     "enlarge": '<path d="M14 5h5v5M10 19H5v-5M19 5l-6 6M5 19l6-6"/>',
     "close": '<path d="M6.5 6.5l11 11M17.5 6.5l-11 11"/>',
-    "camera": '<rect x="3.5" y="7" width="17" height="12" rx="2"/><path d="M8.5 7 10 4.5h4L15.5 7"/><circle cx="12" cy="13" r="3.2"/>',
-    "back": '<path d="M14.5 5.5 8 12l6.5 6.5"/>',
-    "forward": '<path d="M9.5 5.5 16 12l-6.5 6.5"/>',
 }
 
 

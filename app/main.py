@@ -49,9 +49,10 @@ def run(
 ) -> int:
     """Open the window and return when it is closed.
 
-    ``source``: mic, demo or a file; None: what was used last, a microphone the first time. ``model``: name or path of a
-    network. ``screenshot``: leave a picture here and close after ``seconds`` of sound (5 where not given). ``theme``:
-    auto, light or dark. Returns 0, or 1 when no picture could be made. Raises KWScopeError for a file that is not there.
+    ``source``: mic, demo or a file; None: what was used last, a microphone the first time. ``model``: name or path of
+    a network. ``screenshot``: leave a picture here and close after ``seconds`` of sound (5 where not given).
+    ``theme``: auto, light or dark. Returns 0, or 1 when no picture could be made. Raises KWScopeError for a file
+    that is not there.
     """
     logging.basicConfig(level=logging.WARNING)
     settings, complaint = store.load()

@@ -14,7 +14,7 @@ def polyline(x: ArrayLike, y: ArrayLike) -> QPolygonF:
     polygon = QPolygonF()
     polygon.resize(len(xs))
     if len(xs):
-        buffer = shiboken6.VoidPtr(polygon.data(), 16 * len(xs), True)
+        buffer = shiboken6.VoidPtr(polygon.data(), 16 * len(xs), True)  # type: ignore[call-arg, arg-type]
         points = np.frombuffer(buffer, np.float64).reshape(-1, 2)  # type: ignore[call-overload]
         points[:, 0] = xs
         points[:, 1] = ys

@@ -1,7 +1,7 @@
 """What the window remembers: one versioned JSON file in the user's configuration folder.
 
-Loading never fails: a file that cannot be read is kept beside as ``settings.json.bad`` and the defaults are used; saving
-never raises: it returns one sentence for the window to show.
+Loading never fails: a file that cannot be read is kept beside as ``settings.json.bad`` and the defaults are used;
+saving never raises: it returns one sentence for the window to show.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ OVERRIDE = "KWSCOPE_CONFIG_DIR"
 
 @dataclass(slots=True)
 class Settings:
-    """``source``: ``mic:HOST API|DEVICE``, ``demo``, ``file:PATH`` or empty (not chosen yet). ``geometry`` and ``layout``
-    are Qt's own states in base64. ``detection``: the fields of ``DetectionSettings`` by name; missing ones take its defaults.
-    ``pitch``: device-independent pixels a column."""
+    """What is kept. ``source``: ``mic:HOST API: DEVICE``, ``demo``, ``file:PATH`` or empty (not chosen yet).
+    ``geometry`` and ``layout`` are Qt's own states in base64. ``detection``: the fields of ``DetectionSettings`` by
+    name; missing ones take its defaults. ``pitch``: device-independent pixels a column."""
 
     theme: str = "auto"
     source: str = ""
@@ -106,7 +106,7 @@ def save(settings: Settings, folder: Path | None = None) -> str:
         beside.write_text(json.dumps({"version": VERSION, **asdict(settings)}, indent=1) + "\n", encoding="utf-8")
         beside.replace(path)
     except OSError as error:
-        return f"Settings cannot be saved in {where} ({_reason(error)}); set {OVERRIDE} to a folder that can be written to."
+        return f"Settings cannot be saved in {where} ({_reason(error)}); set {OVERRIDE} to a folder you can write to."
     return ""
 
 

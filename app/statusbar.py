@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QLabel, QStatusBar
 
+from app.panels.waveform import decibels
 from app.theme import Theme, font
 
 
@@ -61,8 +61,8 @@ class StatusBar(QStatusBar):
         self.theme = theme
         for label in self.fields.values():
             label.setFont(font(12))
-            label.setContentsMargins(2, 2, 14, 2)
-        self.fields["source"].setFont(font(12, QFont.Weight.DemiBold))
+            label.setContentsMargins(2, 2, 22, 2)
+        self.fields["source"].setStyleSheet("font-weight: 600")
         self.show_health(self.health, force=True)
 
     def show_health(self, health: Health, force: bool = False) -> None:
@@ -88,5 +88,5 @@ class StatusBar(QStatusBar):
         lost = health.dropped or health.overflows
         figures = f"{health.dropped} · overflows {health.overflows}"
         put("lost", "dropped", f'<span style="color:{t.bad}"><b>{figures}</b></span>' if lost else figures)
-        put("level", "level", f"{health.level:.0f} dBFS {health.level_word}" if health.level is not None else "")
+        put("level", "level", f"{decibels(health.level)} {health.level_word}" if health.level is not None else "")
         put("network", "", health.notice or health.network)

@@ -60,18 +60,48 @@ class Theme:
 
 
 LIGHT = Theme(
-    name="light", window="#ECEFF2", surface="#FFFFFF", raised="#F4F6F8", plot="#FBFCFD", text="#171C22", muted="#5A6472",
-    line="#D3D9DF", grid="#E6EAEE", accent="#C2410C", on_accent="#FFFFFF", good="#1B7F4B", warn="#8F5B00",
-    bad="#B42318", wave="#3A6EA5", truth="#5A6472", series=_LIGHT_SERIES, experts=("#33658A", "#D9A441", "#7A9E7E"),
+    name="light",
+    window="#ECEFF2",
+    surface="#FFFFFF",
+    raised="#F4F6F8",
+    plot="#FBFCFD",
+    text="#171C22",
+    muted="#5A6472",
+    line="#D3D9DF",
+    grid="#E6EAEE",
+    accent="#C2410C",
+    on_accent="#FFFFFF",
+    good="#1B7F4B",
+    warn="#8F5B00",
+    bad="#B42318",
+    wave="#3A6EA5",
+    truth="#5A6472",
+    series=_LIGHT_SERIES,
+    experts=("#33658A", "#D9A441", "#7A9E7E"),
     blocks=("#2F6690", "#A23B72", "#5B7F1F"),
-)  # fmt: skip
+)
 
 DARK = Theme(
-    name="dark", window="#15181C", surface="#1C2025", raised="#262B32", plot="#14171B", text="#E8ECF0", muted="#99A4B0",
-    line="#363D46", grid="#252B32", accent="#FF8B4A", on_accent="#1B1108", good="#5FCB8F", warn="#F0B84D",
-    bad="#FF7B72", wave="#7FB2E5", truth="#AEB8C3", series=_DARK_SERIES, experts=("#5B9BC8", "#E3B660", "#8FBF94"),
+    name="dark",
+    window="#0F1114",
+    surface="#1C2025",
+    raised="#262B32",
+    plot="#14171B",
+    text="#E8ECF0",
+    muted="#99A4B0",
+    line="#363D46",
+    grid="#252B32",
+    accent="#FF8B4A",
+    on_accent="#1B1108",
+    good="#5FCB8F",
+    warn="#F0B84D",
+    bad="#FF7B72",
+    wave="#7FB2E5",
+    truth="#AEB8C3",
+    series=_DARK_SERIES,
+    experts=("#5B9BC8", "#E3B660", "#8FBF94"),
     blocks=("#6FB1DE", "#E283B8", "#A9CF5E"),
-)  # fmt: skip
+)
 
 
 def resolve(choice: str) -> Theme:
@@ -83,7 +113,7 @@ def resolve(choice: str) -> Theme:
 
 
 def load_fonts() -> str:
-    """Register the fonts that come with the application; return the family to use (the system's own if they are gone)."""
+    """Register the fonts that come with the application; return the family to use (the system's own without them)."""
     families = [
         QFontDatabase.applicationFontFamilies(number)
         for path in sorted(FONTS.glob("*.otf"))
@@ -133,7 +163,8 @@ def _style_sheet(theme: Theme) -> str:
     QMainWindow, QMainWindow::separator {{ background: {t.window}; }}
     QMainWindow::separator {{ width: 6px; height: 4px; }}
     QMainWindow::separator:hover {{ background: {t.accent}; }}
-    QToolBar {{ background: {t.surface}; border: none; border-bottom: 1px solid {t.line}; padding: 5px 8px; spacing: 4px; }}
+    QToolBar {{ background: {t.surface}; border: none; border-bottom: 1px solid {t.line}; padding: 5px 8px;
+                spacing: 4px; }}
     QToolBar::separator {{ background: {t.line}; width: 1px; margin: 5px 6px; }}
     QToolButton {{ border: 1px solid transparent; border-radius: 6px; padding: 5px 9px; color: {t.text}; }}
     QToolButton:hover {{ background: {t.raised}; border-color: {t.line}; }}
@@ -156,8 +187,9 @@ def _style_sheet(theme: Theme) -> str:
     QMenu::separator {{ height: 1px; background: {t.line}; margin: 5px 8px; }}
     QMenu::indicator {{ width: 14px; height: 14px; left: 6px; }}
     QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line}; padding: 5px; }}
-    QTableView {{ background: {t.surface}; border: none; gridline-color: transparent; selection-background-color: {t.accent};
-                  selection-color: {t.on_accent}; outline: none; }}
+    QTableView {{ background: {t.surface}; border: none; gridline-color: transparent;
+                  selection-background-color: {t.accent}; selection-color: {t.on_accent}; outline: none; }}
+    QTableView::item {{ padding: 0 8px; }}
     QHeaderView::section {{ background: {t.surface}; color: {t.muted}; border: none; border-bottom: 1px solid {t.line};
                             padding: 3px 8px; }}
     QTabBar::tab {{ background: {t.window}; color: {t.muted}; padding: 5px 12px; border: none; }}

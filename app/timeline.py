@@ -29,9 +29,9 @@ class Timeline(QWidget):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName("Timeline")
         self.setToolTip(
-            "<p><b>Timeline</b></p><p>Everything since the start (or the last reset) that is still remembered. The block is "
-            "what the panels show; ticks are detected words. Drag to look back (←, →, Page Up, Page Down); "
-            "a click on <b>Live</b> (End) returns to now.</p>"
+            "<p><b>Timeline</b></p><p>Everything since the start (or the last reset) that is still remembered. The "
+            "block is what the panels show; ticks are detected words. Drag to look back (←, →, Page Up, Page Down); "
+            "a click on <b>Back to live</b> (End) returns to now.</p>"
         )
 
     def sizeHint(self) -> QSize:

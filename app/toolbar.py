@@ -60,8 +60,8 @@ class ToolBar(QToolBar):
         spacer = QWidget()
         spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         spacer.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        for widget in (self.run_button, self.source_button, self.network_button, None, self.freeze_button,
-                       self.reset_button, spacer, self.detection_button, self.view_button, self.help_button):  # fmt: skip
+        left = (self.run_button, self.source_button, self.network_button, None, self.freeze_button, self.reset_button)
+        for widget in (*left, spacer, self.detection_button, self.view_button, self.help_button):
             if widget is None:
                 self.addSeparator()
             else:
@@ -103,7 +103,8 @@ class ToolBar(QToolBar):
         self.theme = theme
         for button, name in (
             (self.source_button, "source"), (self.network_button, "network"), (self.detection_button, "detection"),
-            (self.freeze_button, "freeze"), (self.reset_button, "reset"), (self.view_button, "view"), (self.help_button, "help"),
+            (self.freeze_button, "freeze"), (self.reset_button, "reset"), (self.view_button, "view"),
+            (self.help_button, "help"),
         ):  # fmt: skip
             button.setIcon(icons.icon(name, theme.text, theme.accent))
         self.set_running(getattr(self, "running", False))
@@ -117,8 +118,8 @@ class ToolBar(QToolBar):
     def set_choice(self, choice: Choice, note: str = "") -> None:
         self.choice = choice
         self.source_button.setText(_shorten(choice.label, 26) + (f" ({note})" if note else ""))
-        self.source_button.setToolTip(f"<p><b>Source</b>: {choice.label}</p><p>What is heard: a microphone, a sound file or "
-                                      f"the demo playlist.</p>")  # fmt: skip
+        what = "What is heard: a microphone, a sound file or the demo playlist."
+        self.source_button.setToolTip(f"<p><b>Source</b>: {choice.label}</p><p>{what}</p>")
         self.source_button.setAccessibleDescription(choice.label)
 
     def set_network(self, name: str) -> None:

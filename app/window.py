@@ -35,11 +35,13 @@ from app.statusbar import StatusBar
 from app.timeline import Timeline
 from app.toolbar import Device, ToolBar
 from app.zoom import PITCHES, nearest
+from kwscore.stream.detection import DetectionSettings
 
 FRAME_MS = 33
 STATUS_EVERY = 8  # frames
 SOUND_FILES = "Sound (*.wav *.flac *.ogg *.opus *.mp3 *.aiff *.aif);;All files (*)"
 NETWORK_FILES = "Networks (*.safetensors *.pt);;All files (*)"
+Panel = TimePanel | ReadoutPanel | BarsPanel | LogPanel | DetectionPanel
 TIME_PANELS = (WaveformPanel, SpectrogramPanel, SnrPanel, RoutingPanel, DeltaPanel, PosteriorPanel)
 
 
@@ -101,8 +103,9 @@ class MainWindow(QMainWindow):
         self.time_panels: dict[str, TimePanel] = {kind.key: kind(theme, feed) for kind in TIME_PANELS}
         self.readout, self.bars = ReadoutPanel(theme, feed), BarsPanel(theme, feed)
         self.log, self.detection = LogPanel(theme), DetectionPanel(theme, self.controller.detection)
-        self.panels: dict[str, QWidget] = {
-            **self.time_panels, "readout": self.readout, "bars": self.bars, "log": self.log, "detection": self.detection,
+        self.panels: dict[str, Panel] = {
+            **self.time_panels, "readout": self.readout, "bars": self.bars, "log": self.log,
+            "detection": self.detection,
         }  # fmt: skip
         self.docks = {key: Dock(panel, key, panel.title, panel.about) for key, panel in self.panels.items()}
         self.arrangement = Arrangement(self, self.docks)
@@ -124,7 +127,7 @@ class MainWindow(QMainWindow):
             self.addAction(dock.toggleViewAction())
         for panel in self.time_panels.values():
             panel.hovered.connect(self._hovered)
-            panel.scrolled.connect(self.scroll)
+            panel.scrolled.connect(self.move_back)
             panel.zoomed.connect(self.zoom)
         self.docks["detection"].visibilityChanged.connect(
             lambda _=False: self.actions_by_name["detection"].setChecked(not self.docks["detection"].isHidden())
@@ -246,16 +249,16 @@ class MainWindow(QMainWindow):
         self.display.freeze(on)
 
     def do_back(self) -> None:
-        self.scroll(50)
+        self.move_back(50)
 
     def do_forward(self) -> None:
-        self.scroll(-50)
+        self.move_back(-50)
 
     def do_page_back(self) -> None:
-        self.scroll(self._shown_columns() * 9 // 10)
+        self.move_back(self._shown_columns() * 9 // 10)
 
     def do_page_forward(self) -> None:
-        self.scroll(-self._shown_columns() * 9 // 10)
+        self.move_back(-self._shown_columns() * 9 // 10)
 
     def do_oldest(self) -> None:
         self.show_moment(self.feed.first + self._shown_columns())
@@ -330,7 +333,7 @@ class MainWindow(QMainWindow):
         self.banner.dismiss("network")
         self.controller.set_network(name)
 
-    def scroll(self, columns: int) -> None:
+    def move_back(self, columns: int) -> None:
         """Move into the past (or with a negative number towards now); the display freezes."""
         if self.feed.end:
             self.show_moment(self.display.end - columns)
@@ -382,7 +385,7 @@ class MainWindow(QMainWindow):
         self.notify("picture", f"The picture {path} cannot be written: choose another folder.")
         return False
 
-    def _detection_changed(self, settings: object) -> None:
+    def _detection_changed(self, settings: DetectionSettings) -> None:
         self.controller.set_detection(settings)
         for panel in self.time_panels.values():
             panel.update()

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kwscore.audio.source import Source
-from kwscore.constants import SAMPLE_RATE
+from kwscore.constants import HOP, SAMPLE_RATE
 from kwscore.errors import KWScopeError
-from kwscore.stream.detection import DetectionSettings, Detector
+from kwscore.stream.detection import DetectionSettings, Detector, Event
 from kwscore.stream.history import History
 from kwscore.stream.runner import Runner
 from kwscore.stream.telemetry import Engine
 
+RISE = 0.1  # posterior from which on a word counts as rising
+LONGEST_RISE = 300  # columns
 PAUSE = 0.012  # s between steps: the display needs no finer grain
 log = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ class Detected:
     seconds: float
     word: str
     score: float
-    latency_ms: float
+    latency_ms: float  # from the first rise of the word's posterior to the decision
     start_column: int
     column: int
 
@@ -155,7 +157,8 @@ class Worker(threading.Thread):
 
     def _step(self) -> None:
         runner, history = self.runner, self.history
-        assert runner is not None and history is not None
+        if runner is None or history is None:
+            return
         batch = runner.step()
         if batch.telemetry:
             history.extend(batch)
@@ -167,7 +170,7 @@ class Worker(threading.Thread):
                         seconds=(event.decided + batch.origin + 1) / SAMPLE_RATE,
                         word=event.word,
                         score=event.score,
-                        latency_ms=1000 * (event.decided - event.start) / SAMPLE_RATE,
+                        latency_ms=self._rise(history, event, column),
                         start_column=column - (event.decided_frame - event.start_frame),
                         column=column + 1,
                     )
@@ -175,3 +178,10 @@ class Worker(threading.Thread):
         if runner.finished:
             self.runner = None
             self.events.append(Ended(runner.source))
+
+    @staticmethod
+    def _rise(history: History, event: Event, column: int) -> float:
+        """Milliseconds from where the word's smoothed posterior last left ``RISE`` behind until the decision."""
+        posterior = history.view(column + 1, LONGEST_RISE).posteriors[:, event.index]
+        low = (posterior < RISE).nonzero()[0]
+        return 1000.0 * HOP / SAMPLE_RATE * (len(posterior) - 1 - (int(low[-1]) if len(low) else 0))

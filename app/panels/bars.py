@@ -16,10 +16,10 @@ class BarsPanel(QWidget):
     """Posteriors of this moment: a bar, a figure and the word's threshold as a tick."""
 
     key = "bars"
-    title = "All twelve answers, now"
+    title = "Answers: all twelve, at this moment"
     about = (
-        "How likely each answer is at this moment. The small tick is the word's threshold; a bar past its tick turns to the "
-        "accent colour. Silence and unknown have no threshold: they are never reported."
+        "How likely each answer is at this moment. The small tick is the word's threshold; a bar past its tick "
+        "turns to the accent colour. Silence and unknown have no threshold: they are never reported."
     )
 
     def __init__(self, theme: Theme, feed: Feed) -> None:

@@ -11,7 +11,7 @@ from app.panels.timepanel import TimePanel
 from app.paths import band, draw_dashed, polyline
 from app.theme import font
 
-LOW, HIGH = 0.03, 3.0
+LOW, HIGH = 0.03, 10.0
 
 
 def scaled(delta: np.ndarray) -> np.ndarray:
@@ -23,13 +23,11 @@ class DeltaPanel(TimePanel):
     key = "delta"
     title = "Step size Δ: how fast the memory is overwritten"
     about = (
-        "Each block of the network has a memory (a state-space model) with its own step size Δ. Large: the new sound replaces "
-        "what was remembered. Small: the memory is kept. Line: mean over the channels; band: the middle 80 % of them. "
-        "Logarithmic scale."
+        "Each block of the network has a memory (a state-space model) with its own step size Δ. Large: the new sound "
+        "replaces what was remembered. Small: the memory is kept. Line: mean over the channels; band: the middle 80 % of "
+        "them. Logarithmic scale."
     )
-    ticks = tuple(
-        (float(scaled(np.array(v))), t) for v, t in ((0.03, "0.03"), (0.1, "0.1"), (0.3, "0.3"), (1, "1"), (3, "3"))
-    )
+    ticks = tuple((float(scaled(np.array(float(text)))), text) for text in ("0.1", "1", "10"))
 
     def paint_columns(self, painter: QPainter, columns: Columns, x: float, height: int) -> None:
         xs = x + (np.arange(len(columns)) + 0.5) * self.pitch

@@ -76,8 +76,8 @@ class DetectionPanel(QWidget):
     key = "detection"
     title = "Detection settings"
     about = (
-        "When a word is reported. A lower threshold finds more words and more false ones; a noisy room wants a higher one. "
-        "Watch the dashed line in the posteriors while you move a slider."
+        "When a word is reported. A lower threshold finds more words and more false ones; a noisy room wants a higher "
+        "one. Watch the dashed line in the posteriors while you move a slider."
     )
 
     changed = Signal(object)

@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -31,7 +31,7 @@ LIMIT = 5000  # rows; the oldest go first
 @dataclass(frozen=True, slots=True)
 class LogRow:
     """One detection: ``seconds`` since the start of the stream, score 0..1, ``latency`` in ms from
-    reaching the threshold to the decision."""
+    the first rise of its posterior to the decision."""
 
     seconds: float
     word: str
@@ -40,7 +40,7 @@ class LogRow:
     column: int
 
 
-HEADERS = ("time (s)", "word", "score", "latency (ms)")
+HEADERS = ("time", "word", "score", "latency")
 
 
 class LogModel(QAbstractTableModel):
@@ -67,7 +67,7 @@ class LogModel(QAbstractTableModel):
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         row = self.rows[len(self.rows) - 1 - index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return texts(row)[index.column()]
+            return shown(row)[index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(index.column())
         if role == Qt.ItemDataRole.UserRole:
@@ -98,7 +98,14 @@ class LogModel(QAbstractTableModel):
 
 
 def texts(row: LogRow) -> tuple[str, str, str, str]:
+    """What goes into files and the clipboard: bare figures."""
     return f"{row.seconds:.2f}", row.word, f"{row.score:.2f}", f"{row.latency:.0f}"
+
+
+def shown(row: LogRow) -> tuple[str, str, str, str]:
+    """What the table says: figures with their units."""
+    seconds, word, score, latency = texts(row)
+    return f"{seconds} s", word, score, f"{latency} ms"
 
 
 def _alignment(column: int) -> int:
@@ -110,10 +117,11 @@ class LogPanel(QWidget):
     """Table of detections; copy with Ctrl+C, export with the button or the menu; a double click shows the moment."""
 
     key = "log"
-    title = "Detections"
+    title = "Detections: every word reported"
     about = (
-        "Every reported word: when it was decided (seconds of sound since the start), its score, and how long after "
-        "reaching its threshold the decision came. Copy rows with Ctrl+C; a double click freezes the plots at that moment."
+        "Every reported word: when it was decided (seconds of sound since the start), its score, and how long after its "
+        "posterior began to rise the decision came (smoothing and hold time are in it). Copy rows with Ctrl+C; a double "
+        "click freezes the plots at that moment."
     )
 
     export_wanted = Signal()
@@ -223,7 +231,7 @@ class LogPanel(QWidget):
         for button in (self.copy_button, self.export_button, self.clear_button):
             button.setEnabled(count > 0)
 
-    def _menu(self, position: object) -> None:
+    def _menu(self, position: QPoint) -> None:
         menu = QMenu(self)
         menu.addAction("Copy", self.copy)
         menu.addAction("Export CSV…", self.export_wanted.emit)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -14,11 +16,24 @@ FRESH = 1.2  # s that a word stays in the accent colour
 OLD = 6.0  # s after which the read-out goes back to listening
 
 
+class _Shown(NamedTuple):
+    """What decides the picture: it is painted again only when this changes."""
+
+    mark: Mark | None
+    fresh: bool
+    caption: str
+    ahead: str
+    live: bool
+
+
+_NOTHING = _Shown(None, False, "", "", False)
+
+
 class ReadoutPanel(QWidget):
     """Huge word, score, and what the playlist is playing."""
 
     key = "readout"
-    title = "Word"
+    title = "Word: the last one that was heard"
     about = (
         "The last word that the network reported, with its score from 0 to 1. It fades when it is some seconds old. "
         "Below: which of the twelve answers is ahead at this moment, silence and unknown among them."
@@ -31,7 +46,7 @@ class ReadoutPanel(QWidget):
         self.feed = feed
         self.end = 0
         self.caption = ""
-        self._shown: tuple[object, ...] = ()
+        self._shown = _NOTHING
         self.setMinimumSize(220, 132)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -46,7 +61,7 @@ class ReadoutPanel(QWidget):
         self.update()
 
     def refresh(self) -> None:
-        self._shown = ()
+        self._shown = _NOTHING
         self.update()
 
     def word(self) -> Mark | None:
@@ -64,7 +79,7 @@ class ReadoutPanel(QWidget):
         if len(newest):
             index = int(newest.posteriors[0].argmax())
             ahead = f"{LABELS[index]} {newest.posteriors[0, index]:.1f}"
-        state = (mark, fresh, caption, ahead, self.feed.end > 0)
+        state = _Shown(mark, fresh, caption, ahead, self.feed.end > 0)
         if state != self._shown:
             self._shown = state
             spoken = f"{mark.label}, score {mark.score:.2f}" if mark else "listening"
@@ -76,7 +91,7 @@ class ReadoutPanel(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         theme, area = self.theme, QRectF(self.rect())
         painter.fillRect(area, QColor(theme.surface))
-        mark, fresh, caption, ahead, live = self._shown or (None, False, "", "", False)
+        mark, fresh, caption, ahead, live = self._shown
         inner = area.adjusted(16, 10, -16, -10)
         if not live:
             painter.setFont(font(15))
@@ -86,7 +101,7 @@ class ReadoutPanel(QWidget):
             return
         foot = 42.0 if caption else 22.0
         head = QRectF(inner.left(), inner.top(), inner.width(), inner.height() - foot)
-        if isinstance(mark, Mark):
+        if mark is not None:
             colour = QColor(theme.accent if fresh else theme.text)
             score_height = min(44.0, head.height() * 0.24)
             word = QRectF(head.left(), head.top(), head.width(), head.height() - score_height)
@@ -98,15 +113,13 @@ class ReadoutPanel(QWidget):
             under = QRectF(head.left(), word.bottom(), head.width(), score_height)
             painter.drawText(under, Qt.AlignmentFlag.AlignCenter, f"{mark.score:.2f}")
         else:
-            painter.setFont(
-                self._fitted("listening…", head.adjusted(head.width() * 0.12, 0, -head.width() * 0.12, 0), "")
-            )
-            painter.setPen(theme.colour("muted", 0.75))
+            painter.setFont(font(min(34.0, head.height() * 0.3), family="Inter Display"))
+            painter.setPen(QColor(theme.muted))
             painter.drawText(head, Qt.AlignmentFlag.AlignCenter, "listening…")
         painter.setFont(font(12))
         painter.setPen(QColor(theme.muted))
         line = QRectF(inner.left(), inner.bottom() - foot, inner.width(), 20)
-        painter.drawText(line, Qt.AlignmentFlag.AlignCenter, f"now ahead: {ahead}")
+        painter.drawText(line, Qt.AlignmentFlag.AlignCenter, f"ahead now: {ahead}")
         if caption:
             face = font(12, QFont.Weight.DemiBold)
             painter.setFont(face)

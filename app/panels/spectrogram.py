@@ -14,13 +14,13 @@ class SpectrogramPanel(BandMapPanel):
     key = "spectrogram"
     title = "Spectrogram: energy in 40 mel bands"
     about = (
-        "Low pitch below, high pitch above, brighter is louder. Vowels are stacked bright stripes, hisses like the s of "
-        "“yes” light up the top, a short gap and a burst make the t and p of “right”, “left” and “stop”. "
+        "Low pitch below, high pitch above, brighter is louder. Vowels are stacked bright stripes, hisses like the s "
+        "of “yes” light up the top, a short gap and a burst make the t and p of “right”, “left” and “stop”. "
         "Steady noise is a grey-green carpet."
     )
     table = VIRIDIS
-    floor, ceiling = -90.0, 0.0
-    bar_ticks = ((0.0, "0 dB"), (-45.0, "−45"), (-90.0, "−90"))
+    floor, ceiling = -80.0, -10.0
+    bar_ticks = ((-10.0, "−10 dB"), (-45.0, "−45"), (-80.0, "−80"))
 
     def values(self, columns: Columns) -> NDArray[np.floating]:
         return columns.mel_db

@@ -1,7 +1,7 @@
 """The base of every panel on the shared time axis.
 
-A panel keeps a picture of its plot (the tape). Each frame the tape moves left and only the new columns are painted, so the
-cost does not depend on the length of the history, and lines may be smooth without being expensive.
+A panel keeps a picture of its plot (the tape). Each frame the tape moves left and only the new columns are painted, so
+the cost does not depend on the length of the history, and lines may be smooth without being expensive.
 Marks, thresholds, the cursor and the labels at the right are drawn over the tape.
 """
 
@@ -30,7 +30,7 @@ from app.feed import COLUMNS_PER_SECOND, Columns, Feed, Mark
 from app.theme import Theme, font
 
 LEFT = 58  # px, scale
-RIGHT = 108  # px, direct labels, colour bars, meter
+RIGHT = 130  # px, direct labels, colour bars, meter
 PAD = 5
 AXIS = 17  # px, height of the time labels
 OVERLAP = 4  # columns painted again, so that lines join
@@ -286,7 +286,14 @@ class TimePanel(QWidget):
         left, right, y = self.x_of(mark.start), self.x_of(mark.column), plot.bottom() - 2.5
         painter.setPen(QPen(QColor(self.theme.truth), 1.5))
         painter.drawPolyline([QPointF(left, y - 5), QPointF(left, y), QPointF(right, y), QPointF(right, y - 5)])
-        self.tag(painter, f"said: {mark.label}", left + 3, y - 18, self.theme.colour("surface", 0.85), self.theme.text)
+        self.tag(
+            painter,
+            f"said: {mark.label}",
+            max(left + 3, min(plot.left() + 3, right - 60)),
+            y - 18,
+            self.theme.colour("surface", 0.85),
+            self.theme.text,
+        )
 
     def _paint_times(self, painter: QPainter, plot: QRectF) -> None:
         painter.setFont(font(11))

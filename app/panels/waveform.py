@@ -26,13 +26,19 @@ def amplitude(decibels: float) -> float:
     return float(10 ** (decibels / 40))
 
 
+def decibels(level: float) -> str:
+    """A level with a real minus sign."""
+    return f"{level:.0f} dBFS".replace("-", "−") if level > -119 else "silence"
+
+
 class WaveformPanel(TimePanel):
     key = "waveform"
-    title = "Waveform and level"
+    title = "Waveform: the sound as the network hears it, and its level"
     about = (
-        "The sound as the network hears it: 16 kHz, 16 bit. The scale is a square root, so that quiet speech stays visible. "
-        "The meter shows the level in dB below full scale. The bracket beside it is the range the network was trained on; "
-        "speech outside it is heard worse. CLIP lights when samples reach full scale: move back or lower the gain."
+        "The sound as the network hears it: 16 kHz, 16 bit. The scale is a square root, so that quiet speech stays "
+        "visible. The meter shows the level in dB below full scale. The bracket beside it is the range the network was "
+        "trained on; speech outside it is heard worse. CLIP lights when samples reach full scale: move back or lower "
+        "the gain."
     )
     low, high = -1.0, 1.0
     ticks = ((-amplitude(-20), "−20"), (0.0, "dBFS"), (amplitude(-20), "−20"), (1.0, "0"))
@@ -52,7 +58,7 @@ class WaveformPanel(TimePanel):
             painter.fillRect(left, height - 3, self.pitch, 3, QColor(self.theme.bad))
 
     def describe(self, columns: Columns) -> str:
-        return f"{columns.level[0]:.1f} dBFS"
+        return decibels(float(columns.level[0]))
 
     def paint_live(self, painter: QPainter, plot: QRectF, side: QRectF) -> None:
         recent = self.feed.columns(max(self.end - HOLD, self.feed.first), self.end)
@@ -79,11 +85,11 @@ class WaveformPanel(TimePanel):
         painter.setPen(QColor(theme.text))
         painter.setFont(font(13, QFont.Weight.DemiBold))
         text = QRectF(meter.right() + 8, side.top(), side.right() - meter.right() - 10, 18)
-        painter.drawText(text, Qt.AlignmentFlag.AlignLeft, f"{level:.0f} dBFS" if level > -119 else "silent")
+        painter.drawText(text, Qt.AlignmentFlag.AlignLeft, decibels(level))
         if clipped:
             self.tag(painter, "CLIP", text.left(), text.bottom() + 3, QColor(theme.bad), theme.surface)
         elif span is not None and side.height() > 40:
-            word = "too loud" if level > span[1] else "level good" if held >= span[0] else "quiet"
+            word = "too loud" if held > span[1] else "good level" if held >= span[0] else "too quiet"
             painter.setFont(font(11))
             painter.setPen(QColor(theme.muted))
             painter.drawText(text.translated(0, 19), Qt.AlignmentFlag.AlignLeft, word)
