@@ -8,7 +8,7 @@ import numpy as np
 
 from kwscore.constants import CLIP_FRAMES, N_CLASSES, N_MELS
 from kwscore.stream import layout as at
-from kwscore.stream.jit import fused_kernel, kernel
+from kwscore.stream.jit import fused_kernel, inlined_kernel, kernel
 from kwscore.stream.mathf import ONE, ZERO, clip, exp, finite, sigmoid, silu, softplus
 
 _EPS = 1e-5
@@ -170,7 +170,7 @@ def scan_step(limit, mask, decay, skip, eps, delta, proj, u, hidden, out):
             out[c] = finite(out[c], _LIMIT)
 
 
-@kernel
+@inlined_kernel
 def ssm(shape, t, b, rows, weights, layer, gate, hint, snr, state, scratch, delta):
     """SA-SSM (v1, v2, NC) of the convolved input scratch.inner[:D] into scratch.scan[1]; steps into ``delta`` (D,)."""
     states, channels = shape.states, shape.channels
@@ -234,7 +234,7 @@ def ssm(shape, t, b, rows, weights, layer, gate, hint, snr, state, scratch, delt
     )  # fmt: skip
 
 
-@kernel
+@inlined_kernel
 def block(shape, t, weights, layer, gate, hint, snr, state, scratch, delta):
     """One block with its residual, on scratch.x in place."""
     channels = shape.channels
@@ -256,7 +256,7 @@ def block(shape, t, weights, layer, gate, hint, snr, state, scratch, delta):
         x[i] = finite(x[i], _LIMIT)
 
 
-@kernel
+@inlined_kernel
 def head(t, weights, state, scratch, logits):
     """Final norm, mean of the last 97 outputs, classifier."""
     slot = t % CLIP_FRAMES

@@ -28,6 +28,12 @@ def kernel(function: Callable[..., Any]) -> Any:
     return numba.njit(**_INNER)(function)
 
 
+def inlined_kernel(function: Callable[..., Any]) -> Any:
+    """Like :func:`kernel`, but always merged into its caller: for kernels that are handed whole named tuples, whose
+    passing by value would take longer than their work."""
+    return numba.njit(forceinline=True, **_INNER)(function)
+
+
 def fused_kernel(function: Callable[..., Any]) -> Any:
     """Like :func:`kernel`, but sums may be reordered so that they vectorise; NaN and infinity keep their rules."""
     return numba.njit(fastmath={"reassoc", "contract", "nsz"}, **_INNER)(function)

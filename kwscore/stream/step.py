@@ -12,7 +12,7 @@ from kwscore.stream import backend as back
 from kwscore.stream import frontend as front
 from kwscore.stream import layout as at
 from kwscore.stream.fft import magnitude_spectrum
-from kwscore.stream.jit import entry, kernel
+from kwscore.stream.jit import entry, inlined_kernel, kernel
 from kwscore.stream.layout import Bundle
 from kwscore.stream.mathf import ZERO
 from kwscore.stream.routing import route
@@ -32,7 +32,7 @@ def level_dbfs(pcm):
     return 10.0 * math.log10(power / (pcm.shape[0] * _FULL_SCALE))
 
 
-@kernel
+@inlined_kernel
 def features(shape, weights, state, scratch, t, snr, mel, routing):
     """Front end of frame ``t`` from state.pcm to scratch.normed; returns gate and NASG hint."""
     scalar = weights.scalar
@@ -74,7 +74,7 @@ def features(shape, weights, state, scratch, t, snr, mel, routing):
     return gate, hint
 
 
-@kernel
+@inlined_kernel
 def frame(shape, weights, state, scratch, t, row, out):
     """Everything of one frame; telemetry into row ``row`` of ``out``."""
     snr = out.snr[row]
