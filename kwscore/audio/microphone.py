@@ -33,7 +33,8 @@ LATENCY = 0.03
 """Seconds of buffering asked of the device."""
 
 _NOTHING = np.zeros(0, dtype=np.int16)
-_POLL = 0.003
+_BLOCK = HOP / SAMPLE_RATE
+_POLL = 0.002
 _WATCH = 0.05
 
 
@@ -179,7 +180,9 @@ class Microphone:
             now = self._clock()
             if now >= deadline or run.stop.is_set():
                 return _NOTHING
-            self._sleep(min(_POLL, deadline - now))
+            capture = run.open
+            expected = capture.stamp + _BLOCK - now if capture else _BLOCK  # until the next block should be here
+            self._sleep(min(max(expected, _POLL), _BLOCK, deadline - now))
 
     @staticmethod
     def _collect(run: _Run) -> None:
