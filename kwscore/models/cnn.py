@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kwscore.constants import HOP, N_CLASSES, WINDOW
-from kwscore.errors import KWScopeError
 from kwscore.models.config import CnnConfig, Schedule
 from kwscore.models.constants import LOG_EPS
 from kwscore.models.melbank import mel_filterbank
+from kwscore.models.spectrum import checked_waveform
 
 SUB_BANDS = 5
 """Frequency groups of sub-spectral normalisation."""
@@ -40,11 +40,7 @@ class CnnBaseline(nn.Module):
 
     def image(self, waveform: Tensor) -> Tensor:
         """(B, S) -> log-mel image (B, 1, 40, T), frames centred and reflected."""
-        if waveform.dim() != 2 or waveform.shape[1] <= WINDOW // 2:
-            raise KWScopeError(
-                f"The waveform must have the shape (batch, samples) with more than {WINDOW // 2} samples, "
-                f"not {tuple(waveform.shape)}."
-            )
+        checked_waveform(waveform, WINDOW // 2 + 1)
         bank = self.get_buffer("mel_fb")
         window = torch.hann_window(self.config.window, dtype=bank.dtype)
         spectrum = torch.stft(

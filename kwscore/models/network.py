@@ -15,7 +15,14 @@ from kwscore.models.config import NetworkConfig, Schedule
 from kwscore.models.constants import KAPPA_START
 from kwscore.models.melbank import mel_filterbank
 from kwscore.models.routing import FrontendOutput, make_frontend
-from kwscore.models.spectrum import FrequencyFloor, SnrEstimator, SpectralGate, TinyConv, magnitude_spectrum
+from kwscore.models.spectrum import (
+    FrequencyFloor,
+    SnrEstimator,
+    SpectralGate,
+    TinyConv,
+    checked_waveform,
+    magnitude_spectrum,
+)
 from kwscore.models.ssm import Conditions
 from kwscore.models.statistics import STATISTICS_MOMENTUM, StreamMean, StreamNorm, clip_norm, windowed_mean
 
@@ -81,6 +88,7 @@ class NanoMamba(nn.Module):
         The spectrum is data (no gradient); ``snr`` is differentiable in the SNR estimator's parameters.
         """
         with torch.no_grad():
+            checked_waveform(waveform, 1)
             magnitude = magnitude_spectrum(waveform.to(self.classifier.weight.dtype), centred=not self.causal)
             mel = F.linear(magnitude, self.get_buffer("mel_fb"))
         return mel, self.snr_estimator(magnitude, self.get_buffer("mel_fb"))
@@ -128,6 +136,11 @@ class NanoMamba(nn.Module):
         self.stream_norm.update(feature, momentum)
 
     def _encode(self, mel: Tensor, snr: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, list[Tensor]]:
+        if mel.dim() != 3 or mel.shape[2] != N_MELS or mel.shape != snr.shape or not mel.shape[1]:
+            raise KWScopeError(
+                f"mel and snr must both have the shape (batch, frames, {N_MELS}), "
+                f"not {tuple(mel.shape)} and {tuple(snr.shape)}."
+            )
         front = self.frontend(mel, snr)
         feature = self.normalise(front.feature)
         hint = self.noise_hint(feature)

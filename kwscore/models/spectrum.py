@@ -15,16 +15,28 @@ from kwscore.models.functions import NoiseFloor
 from kwscore.models.melbank import frequency_floor
 
 
+def checked_waveform(waveform: Tensor, least: int) -> Tensor:
+    """``waveform`` itself when it is (B, S) of floating point on the CPU with at least ``least`` samples.
+
+    Raises KWScopeError otherwise.
+    """
+    if waveform.dim() != 2:
+        raise KWScopeError(f"The waveform must have the shape (batch, samples), not {tuple(waveform.shape)}.")
+    if not waveform.is_floating_point():
+        raise KWScopeError(f"The waveform is {waveform.dtype}: give floats in [-1, 1] (16-bit samples / 32768).")
+    if waveform.device.type != "cpu":
+        raise KWScopeError(f"The waveform is on {waveform.device}: these networks run on the CPU.")
+    if waveform.shape[1] < least:
+        raise KWScopeError(f"The waveform has {waveform.shape[1]} samples; at least {least} are needed.")
+    return waveform
+
+
 def magnitude_spectrum(waveform: Tensor, centred: bool) -> Tensor:
     """(B, S) samples in [-1, 1] -> (B, T, 257) magnitudes of periodic Hann frames of 512, hop 160.
 
     ``centred``: reflected by 256 samples on both sides (clip schedule), otherwise no padding (stream schedule).
     """
-    if waveform.dim() != 2:
-        raise KWScopeError(f"The waveform must have the shape (batch, samples), not {tuple(waveform.shape)}.")
-    least = WINDOW // 2 + 1 if centred else WINDOW
-    if waveform.shape[1] < least:
-        raise KWScopeError(f"The waveform has {waveform.shape[1]} samples; at least {least} are needed.")
+    checked_waveform(waveform, WINDOW // 2 + 1 if centred else WINDOW)
     window = torch.hann_window(WINDOW, dtype=waveform.dtype)
     spectrum = torch.stft(
         waveform, WINDOW, HOP, WINDOW, window, center=centred, pad_mode="reflect", return_complex=True

@@ -179,6 +179,12 @@ def test_bad_input_is_one_sentence() -> None:
         net(torch.zeros(1, 511))
     with pytest.raises(KWScopeError, match="batch, samples"):
         net(torch.zeros(16000))
+    with pytest.raises(KWScopeError, match="16-bit samples / 32768"):
+        net(torch.zeros(1, 16000, dtype=torch.int16))
+    with pytest.raises(KWScopeError, match="run on the CPU"):
+        net(torch.zeros(1, 16000, device="meta"))
+    with pytest.raises(KWScopeError, match=r"not \(2, 97, 40\) and \(2, 97, 39\)"):
+        net.hidden(torch.zeros(2, 97, 40), torch.zeros(2, 97, 39))
     with pytest.raises(KWScopeError, match="stream schedule"):
         create_model("NanoMamba-Tiny", schedule="clip").frames(torch.zeros(1, 16000))
     with pytest.raises(KWScopeError, match="no network named 'NanoMamba-Tny'"):
