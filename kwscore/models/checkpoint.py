@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 import kwscore
 from kwscore.errors import KWScopeError
@@ -107,8 +107,9 @@ def save_checkpoint(net: NanoMamba | CnnBaseline, path: str | Path, card: Mappin
     parts = [Path(f"{target}.part") for target in (path, card_path)]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(arrays, parts[0], {"format": str(FORMAT), "config": config, "model_hash": digest})
-        full["sha256"] = hashlib.sha256(parts[0].read_bytes()).hexdigest()
+        content = save(arrays, {"format": str(FORMAT), "config": config, "model_hash": digest})
+        full["sha256"] = hashlib.sha256(content).hexdigest()
+        parts[0].write_bytes(content)
         parts[1].write_text(json.dumps(full, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         os.replace(parts[0], path)
         os.replace(parts[1], card_path)
@@ -180,7 +181,8 @@ def _load(name_or_path: str | Path) -> tuple[NetworkConfig | CnnConfig, Arrays, 
     if path.parent in _folders() and config.name != path.stem:
         raise KWScopeError(f"{path} holds the network {config.name}, not {path.stem}: put the right file there.")
     card = _read_card(path)
-    for field, value in (("network", config.name), ("model_hash", digest)):
+    whole = hashlib.sha256(path.read_bytes()).hexdigest()
+    for field, value in (("network", config.name), ("model_hash", digest), ("sha256", whole)):
         if card.get(field, value) != value:
             raise KWScopeError(
                 f"{path} does not belong to the card beside it: {field} is {value}, the card says {card[field]}."

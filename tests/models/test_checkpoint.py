@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -51,6 +52,8 @@ def test_round_trip(net: NanoMamba, saved: Path) -> None:
     assert loaded.card["parameters"] == 4_634
     assert loaded.card["model_hash"] == checkpoint.model_hash({k: v.numpy() for k, v in net.state_dict().items()})
     assert sorted(p.name for p in saved.parent.iterdir()) == ["mine.json", "mine.safetensors"]
+    assert loaded.card["sha256"] == hashlib.sha256(saved.read_bytes()).hexdigest()
+    assert saved.stat().st_mode == saved.with_suffix(".json").stat().st_mode
 
 
 def test_hash_is_the_engines_and_sees_every_weight(net: NanoMamba) -> None:
@@ -120,6 +123,10 @@ def test_card_of_other_weights(saved: Path) -> None:
     card = saved.with_suffix(".json")
     card.write_text(json.dumps({**json.loads(card.read_text()), "model_hash": "0" * 12}))
     with pytest.raises(KWScopeError, match="does not belong to the card beside it"):
+        kwscore.load_model(saved)
+    header = _header(saved)
+    card.write_text(json.dumps({"model_hash": header["model_hash"], "sha256": "0" * 64}))
+    with pytest.raises(KWScopeError, match="sha256 is"):
         kwscore.load_model(saved)
     card.write_text("{ not json")
     with pytest.raises(KWScopeError, match=r"card .* cannot be read"):

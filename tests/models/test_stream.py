@@ -130,6 +130,39 @@ def test_every_parameter_learns_from_a_waveform(name: str) -> None:
     assert dead == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "untouched"),
+    [
+        ("NanoMamba-Tiny", ()),
+        ("NanoMamba-Tiny-DualPCEN", ()),
+        ("NanoMamba-Tiny-TriPCEN", ()),
+        # version 2 stops gradients through the SNR, so the estimator's gradient is not the slope
+        ("NanoMamba-Tiny-DualPCEN-v2-SSMv2", ("snr_estimator", "dual_pcen")),
+        ("NC-SSM", ("snr_estimator", "dual_pcen", "spectral_gate")),
+    ],
+)
+def test_gradient_of_the_whole_network_is_its_slope(name: str, untouched: tuple[str, ...]) -> None:
+    torch.manual_seed(4)
+    net = create_model(name).double().eval()
+    parameters = {key: p for key, p in net.named_parameters() if not key.startswith(untouched or "-")}
+    weight = torch.randn(2, 3, 12, dtype=torch.float64)
+    audio, ends = _waveform(1.0).double(), torch.tensor([[20, 60, 95]] * 2)
+
+    def loss() -> torch.Tensor:
+        return (net.pool(net.hidden(*net.features(audio)), ends) * weight).sum()
+
+    loss().backward()
+    direction = {key: torch.randn_like(p) for key, p in parameters.items()}
+    slope = sum(float((p.grad * direction[key]).sum()) for key, p in parameters.items() if p.grad is not None)
+    values = []
+    with torch.no_grad():
+        for step in (1e-6, -2e-6):
+            for key, p in parameters.items():
+                p.add_(direction[key], alpha=step)
+            values.append(loss().item())
+    assert (values[0] - values[1]) / 2e-6 == pytest.approx(slope, rel=1e-5)
+
+
 @pytest.mark.parametrize("mode", ["full", "dt_only", "b_only", "standard"])
 def test_ablation_modes_ignore_what_they_name(mode: str) -> None:
     torch.manual_seed(0)
