@@ -16,7 +16,10 @@ class TrainingRecipe:
     """AdamW with cosine schedule on cached feature shards.
 
     ``pool`` shards of 256 streams are drawn once and visited ``epochs`` times in a new order each epoch; SpecAugment
-    is drawn anew at every visit. Learning rates are per step, ``warmup`` and ``floor`` as shares.
+    is drawn anew at every visit. Learning rates are per step, ``warmup`` and ``floor`` as shares. ``beta`` and
+    ``gamma`` are the noise floor's rates, ``mel_floor`` the published floor of band 0 (0.05 there, which hides words
+    30 dB below the usual level), ``a_range`` the slowest and fastest initial pole -A (published: 1.5, 2.5, ...).
+    ``distill`` is the share of the teacher's answers in the loss from epoch ``distill_from`` on.
     """
 
     name: str = "NanoMamba-Tiny-DualPCEN"
@@ -30,18 +33,20 @@ class TrainingRecipe:
     warmup: float = 0.03
     weight_decay: float = 1e-4
     label_smoothing: float = 0.05
-    ema: float = 0.9995
+    ema: float = 0.999
     clip: float = 1.0
     mask_bands: int = 4
     mask_frames: int = 12
     mask_share: float = 0.5
     distill: float = 0.0
+    distill_from: int = 0
     temperature: float = 2.0
     teacher: str = ""
     beta: float = 0.05
     gamma: float = 0.03
     network: dict[str, Any] = field(default_factory=dict)
-    a_range: tuple[float, ...] = ()
+    mel_floor: float = 0.015
+    a_range: tuple[float, ...] = (0.15, 4.0)
     norm_prior: int = 200
     norm_horizon: int = 400
     streams: StreamRecipe = field(default_factory=StreamRecipe)

@@ -25,6 +25,8 @@ from kwscore.training.teacher import Teacher
 
 WATCHED = ("clean", "white 0 dB", "factory 0 dB", "babble 0 dB")
 """Conditions that are measured after every epoch."""
+VALIDATE_EVERY = 2
+"""Epochs between validations."""
 FROZEN = ("snr_estimator.",)
 """Parameters that shape the cached features and therefore stay as set."""
 
@@ -53,6 +55,9 @@ def build(recipe: TrainingRecipe) -> NanoMamba:
         with torch.no_grad():
             estimator.raw_beta.fill_(math.log(recipe.beta / (1 - recipe.beta)))
             estimator.raw_gamma.fill_(math.log(recipe.gamma / (1 - recipe.gamma)))
+    if net.config.frontend != "log":
+        floor = net.get_buffer("freq_dep_floor.freq_floor")
+        floor.mul_(recipe.mel_floor / floor[0].item())
     if recipe.a_range:  # poles from slow to fast instead of the published 1.5, 2.5, ...
         slow, fast = (math.log(a) for a in recipe.a_range)
         for name, parameter in net.named_parameters():
@@ -190,7 +195,7 @@ class Trainer:
         loss_mean, right, total = 0.0, 0, 0
         for index in shards:
             shard = self.store.load(int(index))
-            soft = self.soft.get(int(index)) if self.soft and recipe.distill > 0 else None
+            soft = self.soft.get(int(index)) if self.soft and self.epoch >= recipe.distill_from else None
             rng = np.random.default_rng([recipe.seed, 11, self.epoch, int(index)])
             rows = rng.permutation(len(shard.labels))
             for start in range(0, len(rows), recipe.batch):
@@ -220,7 +225,7 @@ class Trainer:
             )
         self.epoch += 1
         row = {"epoch": self.epoch, "loss": loss_mean, "train": 100.0 * right / max(total, 1)}
-        if self.validation is not None:
+        if self.validation is not None and (self.epoch % VALIDATE_EVERY == 0 or self.epoch == recipe.epochs):
             scores = evaluate_cached(self.ema, self.validation, WATCHED)
             row.update(self.figures(scores))
             merit = row["clean"] + 0.5 * row["noise"]
