@@ -18,7 +18,10 @@ from typing import Any
 import numba
 from llvmlite import binding
 
-KERNEL_FILES = ("jit.py", "mathf.py", "fft.py", "layout.py", "frontend.py", "routing.py", "backend.py", "step.py")
+KERNEL_FILES = (
+    *("jit.py", "mathf.py", "fft.py", "layout.py", "frontend.py", "routing.py", "backend.py", "step.py"),
+    *("../constants.py", "../models/constants.py", "../audio/level.py"),  # numbers that are compiled in
+)
 _ENTRY: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 _INNER: dict[str, Any] = {**_ENTRY, "no_cpython_wrapper": True}
 

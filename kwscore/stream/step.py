@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from kwscore.audio.level import FLOOR_DBFS
 from kwscore.constants import HOP, N_MELS, WINDOW
 from kwscore.models.constants import ANCHOR_FRAMES
 from kwscore.stream import backend as back
@@ -17,7 +18,6 @@ from kwscore.stream.layout import Bundle
 from kwscore.stream.mathf import ZERO
 from kwscore.stream.routing import route
 
-SILENCE_DBFS = -120.0
 _FULL_SCALE = 32768.0 * 32768.0
 
 
@@ -28,7 +28,7 @@ def level_dbfs(pcm):
     for i in range(pcm.shape[0]):
         power += np.int64(pcm[i]) * np.int64(pcm[i])
     if power == 0:
-        return SILENCE_DBFS
+        return FLOOR_DBFS
     return 10.0 * math.log10(power / (pcm.shape[0] * _FULL_SCALE))
 
 
