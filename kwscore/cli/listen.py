@@ -110,7 +110,7 @@ class _Session:
         self.settings = settings
         self.runner = Runner(source, self.engine, Detector(settings))
         self.output = output
-        self.events = 0
+        self.events: list[Event] = []
         self._trouble = ""
 
     def run(self, seconds: float | None, until: str | None) -> bool:
@@ -131,7 +131,7 @@ class _Session:
         while not self.runner.finished:
             batch = self.runner.step(0.1)
             self.output.batch(batch)
-            self.events += len(batch.events)
+            self.events += batch.events
             self._report_trouble()
             if until is not None and any(event.word == until for event in batch.events):
                 return True
@@ -141,6 +141,19 @@ class _Session:
                 break
         self._report_trouble()
         return False
+
+    def score(self) -> dict[str, Any] | None:
+        """Hits, misses and false accepts so far, where the source knows what is said (a playlist); else None."""
+        from kwscore.audio.playlist import PlaylistSource
+
+        heard = self.runner.statistics().position
+        if not isinstance(self.source, PlaylistSource) or not heard:
+            return None
+        from kwscore.evaluation.events import Detection, Utterance, score_events
+
+        said = [Utterance(t.word, t.start, t.end) for t in self.source.truth() if t.end <= heard]
+        found = [Detection(event.word, event.decided, event.score) for event in self.events]
+        return score_events(said, found, heard).to_dict()
 
     def _report_trouble(self) -> None:
         """Say what is wrong with the source when that changes."""
@@ -186,13 +199,19 @@ class _Output:
         self.clear()
         figures, status = session.runner.statistics(), session.source.status()
         heard = figures.position / SAMPLE_RATE
-        words = f"{session.events} word{'' if session.events == 1 else 's'}"
+        words = f"{len(session.events)} word{'' if len(session.events) == 1 else 's'}"
         lost = (
             f"; {status.dropped} samples lost, {status.overflows} overflows"
             if status.dropped or status.overflows
             else ""
         )
         note(f"{heard:.1f} s heard in {elapsed:.1f} s, {words}, {figures.hop_us:.0f} us per hop (median){lost}.")
+        score = session.score()
+        if score:
+            note(
+                f"Of {score['words']} words said: {score['hits']} found, {score['misses']} missed; "
+                f"{score['false_accepts']} reported that were not said."
+            )
 
 
 class _TextOutput(_Output):
@@ -255,7 +274,8 @@ class _JsonOutput(_Output):
                 "type": "end",
                 "samples": figures.position,
                 "frames": figures.frames,
-                "events": session.events,
+                "events": len(session.events),
+                "score": session.score(),
                 "dropped": status.dropped,
                 "overflows": status.overflows,
                 "hop_us": round(figures.hop_us, 2),

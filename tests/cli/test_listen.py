@@ -101,7 +101,16 @@ def test_word_threshold(checkpoint: Path, sounds: Path, events: list[Any]) -> No
 def test_demo_is_heard_to_its_end(checkpoint: Path) -> None:
     result = listen(checkpoint, "demo", "--json", "--events-only")
     assert result.exit_code == 0, result.stderr
-    assert objects(result)[-1]["samples"] > 30 * 16_000
+    last = objects(result)[-1]
+    assert last["samples"] > 30 * 16_000
+    score = last["score"]
+    assert score["words"] == score["hits"] + score["misses"] > 10
+    assert score["hits"] + score["false_accepts"] <= last["events"]
+    assert f"Of {score['words']} words said: {score['hits']} found" in result.stderr
+
+
+def test_only_a_playlist_knows_what_is_said(checkpoint: Path, sounds: Path) -> None:
+    assert objects(listen(checkpoint, sounds / "long.flac", "--json", "--events-only"))[-1]["score"] is None
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,6 @@ class TestScreen:
 
         window.check_x_libraries()  # no X11, nothing to check
         monkeypatch.setenv("DISPLAY", ":0")
-        window.check_x_libraries()  # all there
         monkeypatch.setattr(window.ctypes, "CDLL", fail)
         with pytest.raises(KWScopeError, match="libxcb-cursor"):
             window.check_x_libraries()
