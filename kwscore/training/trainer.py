@@ -57,7 +57,7 @@ def build(recipe: TrainingRecipe) -> NanoMamba:
             estimator.raw_gamma.fill_(math.log(recipe.gamma / (1 - recipe.gamma)))
     if net.config.frontend != "log":
         floor = net.get_buffer("freq_dep_floor.freq_floor")
-        floor.mul_(recipe.mel_floor / floor[0].item())
+        floor.mul_(recipe.mel_floor / floor.flatten()[0].item())
     if recipe.a_range:  # poles from slow to fast instead of the published 1.5, 2.5, ...
         slow, fast = (math.log(a) for a in recipe.a_range)
         for name, parameter in net.named_parameters():
