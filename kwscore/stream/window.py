@@ -34,9 +34,9 @@ class WindowEngine:
     network's own property. Smooth the posteriors over several runs.
 
     Telemetry comes every hop like that of ``StreamEngine``. ``mel`` and ``level_dbfs`` are of the hop itself.
-    ``logits``, ``snr``, ``routing`` and ``delta`` are those of the latest run (the last three of its newest frame that the
-    reflection at the window's end leaves untouched) and repeat until the next. The first run comes with frame 96, when
-    the window holds 15,872 samples; before it the logits are zero: all classes alike, no detection. Convolutional
+    ``logits``, ``snr``, ``routing`` and ``delta`` are those of the latest run (the last three of its newest frame
+    that the reflection at the window's end leaves untouched) and repeat until the next. The first run comes with
+    frame 96, when the window holds 15,872 samples; before it the logits are zero: all classes alike, no detection. Convolutional
     baselines have no SNR (zeros), no routing and no delta.
 
     Takes any network whose call maps (1, S) samples to (1, 12) logits. Raises KWScopeError for one that does not.
@@ -51,11 +51,11 @@ class WindowEngine:
             )
         self.net: NanoMamba | CnnBaseline = net
         net.eval()
-        self._hash = model_hash({key: value.detach().cpu().numpy() for key, value in net.state_dict().items()})
+        self._hash: str = model_hash({key: value.detach().cpu().numpy() for key, value in net.state_dict().items()})
         self._mamba: NanoMamba | None = net if isinstance(net, NanoMamba) else None
-        self._bank = np.asarray(net.get_buffer("mel_fb").numpy(), np.float64)
-        self._hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
-        self._seen: dict[str, Any] = {}
+        self._bank: NDArray[np.float64] = np.asarray(net.get_buffer("mel_fb").numpy(), np.float64)
+        self._hann: NDArray[np.float64] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
+        self._seen: dict[str | int, Any] = {}
         self._watch()
         self.reset()
 
@@ -104,7 +104,7 @@ class WindowEngine:
     def process(self, samples: NDArray[np.generic]) -> list[Telemetry]:
         """Take any number of mono 16 kHz samples; return the finished frames (see ``StreamEngine.process``)."""
         pcm = to_pcm(samples)
-        records = []
+        records: list[Telemetry] = []
         position = 0
         while True:
             part = pcm[position : position + (WINDOW if self._frame == 0 else HOP) - self._fill]
