@@ -36,8 +36,8 @@ class WindowEngine:
     Telemetry comes every hop like that of ``StreamEngine``. ``mel`` and ``level_dbfs`` are of the hop itself.
     ``logits``, ``snr``, ``routing`` and ``delta`` are those of the latest run (the last three of its newest frame
     that the reflection at the window's end leaves untouched) and repeat until the next. The first run comes with
-    frame 96, when the window holds 15,872 samples; before it the logits are zero: all classes alike, no detection. Convolutional
-    baselines have no SNR (zeros), no routing and no delta.
+    frame 96, when the window holds 15,872 samples; before it the logits are zero: all classes alike,
+    no detection. Convolutional baselines have no SNR (zeros), no routing and no delta.
 
     Takes any network whose call maps (1, S) samples to (1, 12) logits. Raises KWScopeError for one that does not.
     """
