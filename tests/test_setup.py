@@ -35,7 +35,7 @@ esac
 """
 
 
-TOOLS = ("sh", "dirname", "readlink", "cat", "awk", "cksum", "find", "rm", "mkdir", "cp", "mv", "id")
+TOOLS = ("sh", "dirname", "readlink", "cat", "awk", "cksum", "find", "rm", "mkdir", "cp", "mv", "id", "env", "ls")
 """Everything that the script needs besides Python, apt and flock; each is on the barest Debian."""
 
 
@@ -174,31 +174,62 @@ def test_moved_checkout_installs_again(checkout: Checkout) -> None:
     assert checkout.steps() == ["pip"]
 
 
-def test_missing_packages_are_named_once_with_the_command(checkout: Checkout, tmp_path: Path) -> None:
-    """With an empty PATH for tools nothing is found; libraries are found or not as on this machine."""
-    tools = tmp_path / "bin"
-    tools.mkdir()
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A PATH on which nothing but the barest tools is found; libraries are found or not as on this machine."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
     for name in TOOLS:
         found = shutil.which(name)
         assert found, name
-        (tools / name).symlink_to(found)
+        (folder / name).symlink_to(found)
+    return folder
+
+
+def script(path: Path, body: str) -> None:
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+
+
+def test_missing_packages_are_named_once_with_the_command(checkout: Checkout, tools: Path) -> None:
     done = checkout.run("test", PATH=str(tools))
     assert done.returncode == 0, done.stderr
-    messages = [line for line in done.stderr.splitlines() if "apt-get install" in line]
+    messages = [line for line in done.stderr.splitlines() if "missing system packages" in line]
     assert len(messages) == 1
-    assert re.search(r"sudo apt-get install .*xvfb xauth espeak-ng pulseaudio pulseaudio-utils", messages[0])
+    assert re.search(r"names.*: .*xvfb xauth espeak-ng pulseaudio pulseaudio-utils", messages[0])
+    script(tools / "apt-get", "exit 1")
+    again = checkout.run("test", PATH=str(tools))
+    assert re.search(r": sudo apt-get install .*xvfb xauth espeak-ng pulseaudio pulseaudio-utils", again.stderr)
+    assert again.stderr.count("apt-get") == 1, "nothing may be installed with KWSCOPE_NO_APT"
+
+
+def test_missing_packages_are_installed_where_that_is_allowed(checkout: Checkout, tools: Path, tmp_path: Path) -> None:
+    """apt-get that works: asked once, with the packages, and never again."""
+    log = tmp_path / "apt"
+    script(tools / "sudo", 'shift\nexec "$@"')
+    installs = f'case "$*" in *install*) for name in Xvfb xauth; do cp {tools}/sudo {tools}/$name; done ;; esac'
+    script(tools / "apt-get", f'echo "$*" >>{log}\n{installs}')
+    first = checkout.run("test", PATH=str(tools), KWSCOPE_NO_APT="")
+    assert first.returncode == 0, first.stderr
+    asked = [line for line in log.read_text().splitlines() if " install " in line]
+    assert len(asked) == 1
+    assert re.search(r"-y .*install --no-install-recommends .*xvfb xauth espeak-ng", asked[0])
+    message = next(line for line in first.stderr.splitlines() if "missing system packages" in line)
+    assert "espeak-ng" in message
+    assert "xvfb" not in message, "it has been installed"
+    assert checkout.run("test", PATH=str(tools), KWSCOPE_NO_APT="").returncode == 0
+    assert log.read_text().count(" install ") == 1, "what cannot be installed is not tried at every start"
 
 
 def test_without_venv_support_the_missing_package_is_named(checkout: Checkout) -> None:
     done = checkout.run("models", FAKE_LACKS_VENV="1")
     assert done.returncode == 3
-    assert re.search(r"apt-get install .*python3\.\d+-venv", done.stderr)
+    assert re.search(r"missing system packages.*: .*python3\.\d+-venv", done.stderr)
 
 
 def test_wrong_python_is_named(checkout: Checkout, tmp_path: Path) -> None:
     old = tmp_path / "old"
-    old.write_text("#!/bin/sh\nexit 1\n")
-    old.chmod(0o755)
+    script(old, "exit 1")
     done = checkout.run("models", KWSCOPE_PYTHON=str(old))
     assert done.returncode == 3
     assert str(old) in done.stderr
