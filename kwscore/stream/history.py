@@ -94,7 +94,8 @@ class History:
         self.experts, self.blocks = experts, blocks
         self._end = 0
         self._first = 0
-        self._tail = np.zeros(0, np.int16)
+        self._tail = np.zeros(0, np.int16)  # the newest samples, for a hop that is not complete
+        self._tail_end = 0
         self._events: deque[HistoryEvent] = deque()
         widths = {
             "low": (),
@@ -140,7 +141,9 @@ class History:
         self._write([telemetry], np.asarray(posterior, np.float32)[None], [_extent(samples)])
 
     def extend(self, batch: Batch) -> None:
-        """Add everything a runner's step delivered."""
+        """Add everything a runner's step delivered; give it every batch, also those without frames."""
+        if batch.position != self._tail_end:
+            self._tail = self._tail[:0]
         heard = np.concatenate([self._tail, batch.samples])
         begin = batch.position - len(self._tail) - batch.origin  # engine index of heard[0]
         extents = [
@@ -148,6 +151,7 @@ class History:
             for record in batch.telemetry
         ]
         self._tail = heard[-HOP:].copy()
+        self._tail_end = batch.position + len(batch.samples)
         self._write(batch.telemetry, batch.posteriors, extents)
         for event in batch.events:
             self.add_event(event, batch.telemetry[-1])
