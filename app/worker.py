@@ -160,8 +160,8 @@ class Worker(threading.Thread):
         if runner is None or history is None:
             return
         batch = runner.step()
+        history.extend(batch)
         if batch.telemetry:
-            history.extend(batch)
             newest = batch.telemetry[-1].frame
             for event in batch.events:
                 column = history.end - 1 - (newest - event.decided_frame)
