@@ -248,7 +248,7 @@ def block(shape, t, weights, layer, gate, hint, snr, state, scratch, delta):
         result[:] = inner[:channels]
     else:
         b, rows = weights.block[layer], weights.state_row[layer]
-        ssm(shape, t, b, rows, weights, layer, gate, hint, snr, state, scratch, delta[layer])
+        ssm(shape, t, b, rows, weights, layer, gate, hint, snr, state, scratch, delta)
     for c in range(channels):
         result[c] *= silu(inner[channels + c])
     project(weights.out_proj[layer], result, x)

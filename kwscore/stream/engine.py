@@ -49,6 +49,7 @@ class StreamEngine:
         self._weights = pack(config, arrays)
         self._hash = model_hash(arrays)
         self._state = layout.new_state(self._shape, self._weights)
+        self._columns = layout.output_columns(self._shape)
         self._scratch = layout.new_scratch(self._shape)
         self._bundle: layout.Bundle | None = None
 
@@ -151,21 +152,31 @@ class StreamEngine:
             mine[...] = given  # in place: the compiled step holds these arrays
 
     def _run(self, pcm: NDArray[np.int16], frames: int) -> list[Telemetry]:
-        out = layout.new_outputs(self._shape, frames)
-        first = int(self._state.counter[layout.FRAME])
+        columns = self._columns
+        out = np.empty((frames, columns.width), np.float32)
+        frame = int(self._state.counter[layout.FRAME])
         begin = perf_counter_ns()
         if self._bundle is None:
             self._bundle = _bundle(self._shape, self._weights, self._state, self._scratch)
         run(self._bundle, pcm, out)
-        if not frames:
-            return []
-        elapsed = (perf_counter_ns() - begin) / (1000.0 * frames)
-        return [
-            Telemetry(first + i, (first + i) * HOP + WINDOW - 1, level, mel, snr, routing, delta, logits, elapsed)
-            for i, (level, mel, snr, routing, delta, logits) in enumerate(
-                zip(out.level.tolist(), out.mel, out.snr, out.routing, out.delta, out.logits, strict=True)
+        elapsed = (perf_counter_ns() - begin) / (1000.0 * max(frames, 1))
+        records = []
+        for row in out:
+            records.append(
+                Telemetry(
+                    frame,
+                    frame * HOP + WINDOW - 1,
+                    float(row[layout.OUT_LEVEL]),
+                    row[columns.mel],
+                    row[columns.snr],
+                    row[columns.routing],
+                    row[columns.delta].reshape(columns.delta_shape),
+                    row[columns.logits],
+                    elapsed,
+                )
             )
-        ]
+            frame += 1
+        return records
 
 
 def _arrays(state: layout.State) -> tuple[NDArray[Any], ...]:
@@ -179,7 +190,7 @@ def _bundle(*parts: Any) -> layout.Bundle:
         current = _cached()
         if not current:
             jit.drop_stale_cache(*_ENTRIES)
-        run(bundle(*parts), np.zeros(0, np.int16), layout.new_outputs(parts[0], 0))
+        run(bundle(*parts), np.zeros(0, np.int16), np.empty((0, layout.output_columns(parts[0]).width), np.float32))
         if not current:
             jit.mark_cache(*_ENTRIES)
         _loaded = True

@@ -156,15 +156,36 @@ class Bundle(structref.StructRefProxy):
 structref.define_proxy(Bundle, BundleType, ["shape", "weights", "state", "scratch"])
 
 
-class Outputs(NamedTuple):
-    """Telemetry of T frames, one row each."""
+# a row of output: level, mel, snr, routing, delta, logits, one after the other
+OUT_LEVEL, OUT_MEL, OUT_SNR, OUT_ROUTING = 0, 1, 1 + N_MELS, 1 + 2 * N_MELS
 
-    level: F8  # (T,)
-    mel: F4  # (T, 40)
-    snr: F4  # (T, 40)
-    routing: F4  # (T, E)
-    delta: F4  # (T, L, D)
-    logits: F4  # (T, 12)
+
+class Columns(NamedTuple):
+    """Where the fields of one frame's telemetry lie in its row of output."""
+
+    mel: slice
+    snr: slice
+    routing: slice
+    delta: slice
+    logits: slice
+    width: int
+    delta_shape: tuple[int, int]
+
+
+def output_columns(shape: Shape) -> Columns:
+    """Columns of the output rows of a network; the kernels count in the same order."""
+    delta_shape = (shape.layers, 0 if shape.ssm == SSM_TCN else shape.channels)
+    delta = OUT_ROUTING + shape.experts
+    logits = delta + delta_shape[0] * delta_shape[1]
+    return Columns(
+        mel=slice(OUT_MEL, OUT_SNR),
+        snr=slice(OUT_SNR, OUT_ROUTING),
+        routing=slice(OUT_ROUTING, delta),
+        delta=slice(delta, logits),
+        logits=slice(logits, logits + N_CLASSES),
+        width=logits + N_CLASSES,
+        delta_shape=delta_shape,
+    )
 
 
 def new_state(shape: Shape, weights: Weights) -> State:
@@ -214,18 +235,4 @@ def new_scratch(shape: Shape) -> Scratch:
         proj=np.zeros(2 * shape.states + 1, f4),
         modulation=np.zeros(shape.states + 1, f4),
         selection=np.zeros((2, shape.states + 1), f4),
-    )
-
-
-def new_outputs(shape: Shape, frames: int) -> Outputs:
-    """Uninitialised rows for ``frames`` frames."""
-    f4 = np.float32
-    delta_channels = 0 if shape.ssm == SSM_TCN else shape.channels
-    return Outputs(
-        level=np.empty(frames, np.float64),
-        mel=np.empty((frames, N_MELS), f4),
-        snr=np.empty((frames, N_MELS), f4),
-        routing=np.empty((frames, shape.experts), f4),
-        delta=np.empty((frames, shape.layers, delta_channels), f4),
-        logits=np.empty((frames, N_CLASSES), f4),
     )

@@ -75,15 +75,18 @@ def features(shape, weights, state, scratch, t, snr, mel, routing):
 
 
 @inlined_kernel
-def frame(shape, weights, state, scratch, t, row, out):
-    """Everything of one frame; telemetry into row ``row`` of ``out``."""
-    snr = out.snr[row]
-    gate, hint = features(shape, weights, state, scratch, t, snr, out.mel[row], out.routing[row])
+def frame(shape, weights, state, scratch, t, row):
+    """Everything of one frame; telemetry into ``row`` (see ``layout.output_columns``)."""
+    mel, snr = row[at.OUT_MEL : at.OUT_SNR], row[at.OUT_SNR : at.OUT_ROUTING]
+    end = at.OUT_ROUTING + shape.experts
+    gate, hint = features(shape, weights, state, scratch, t, snr, mel, row[at.OUT_ROUTING : end])
+    channels = 0 if shape.ssm == at.SSM_TCN else shape.channels
     scratch.x[:] = weights.project_bias
     back.project(weights.project, scratch.normed, scratch.x)
     for layer in range(shape.layers):
-        back.block(shape, t, weights, layer, gate, hint, snr, state, scratch, out.delta[row])
-    back.head(t, weights, state, scratch, out.logits[row])
+        back.block(shape, t, weights, layer, gate, hint, snr, state, scratch, row[end : end + channels])
+        end += channels
+    back.head(t, weights, state, scratch, row[end:])
 
 
 @entry
@@ -94,7 +97,7 @@ def bundle(shape, weights, state, scratch):
 
 @entry
 def run(bundled, samples, out):
-    """Push int16 ``samples``; returns the number of frames written to ``out``, which must have room for them."""
+    """Push int16 ``samples``; returns the number of frames written to the rows of ``out`` (T, width)."""
     shape, weights, state, scratch = bundled.shape, bundled.weights, bundled.state, bundled.scratch
     taken = 0
     rows = 0
@@ -109,8 +112,8 @@ def run(bundled, samples, out):
         if fill < WINDOW:
             break
         t = state.counter[at.FRAME]
-        out.level[rows] = level_dbfs(pcm if t == 0 else pcm[WINDOW - HOP :])
-        frame(shape, weights, state, scratch, t, rows, out)
+        out[rows, at.OUT_LEVEL] = level_dbfs(pcm if t == 0 else pcm[WINDOW - HOP :])
+        frame(shape, weights, state, scratch, t, out[rows])
         state.counter[at.FRAME] = t + 1
         rows += 1
         for i in range(WINDOW - HOP):
