@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app import icons
@@ -16,6 +17,7 @@ class _Row(QWidget):
         super().__init__()
         self.key, self.level = key, level
         self.lamp = QLabel()
+        self.lamp.setFixedWidth(16)
         self.label = QLabel(text)
         self.label.setWordWrap(True)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -26,12 +28,13 @@ class _Row(QWidget):
         self.close_button.setIconSize(QSize(14, 14))
         self.close_button.clicked.connect(lambda: banner.dismiss(key))
         row = QHBoxLayout(self)
-        row.setContentsMargins(14, 3, 6, 3)
+        row.setContentsMargins(14, 0, 6, 0)
         row.setSpacing(10)
         row.addWidget(self.lamp)
         row.addWidget(self.label, 1)
         row.addWidget(self.close_button)
-        self.setAutoFillBackground(True)
+        self.setObjectName("message")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName(f"{level}: {text}")
         self.set_theme(theme)
 
@@ -41,15 +44,21 @@ class _Row(QWidget):
         self.lamp.setStyleSheet(f"color: {colour}")
         self.lamp.setFont(font(13))
         self.label.setFont(font(13))
-        self.setStyleSheet(f"_Row {{ background: {theme.raised}; }}")
+        self.setStyleSheet(f"#message {{ background: {theme.raised}; border-bottom: 1px solid {theme.line}; }}")
         self.close_button.setIcon(icons.icon("close", theme.muted))
-        palette = self.palette()
-        palette.setColor(self.backgroundRole(), theme.colour("raised"))
-        self.setPalette(palette)
+
+    def fit(self, width: int) -> int:
+        """Take the height that the sentence needs in ``width`` pixels; return it."""
+        text = max(width - 14 - 6 - 20 - self.lamp.sizeHint().width() - self.close_button.sizeHint().width(), 100)
+        height = max(self.label.heightForWidth(text), self.close_button.sizeHint().height()) + 5
+        self.setFixedHeight(height)
+        return height
 
 
 class Banner(QWidget):
     """Up to three sentences; a new one with the same key replaces the old one."""
+
+    changed = Signal(bool)  # whether there is anything to show
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -57,9 +66,8 @@ class Banner(QWidget):
         self.rows: list[_Row] = []
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(1)
+        self._layout.setSpacing(0)
         self.setAccessibleName("Messages")
-        self.hide()
 
     def show_message(self, key: str, text: str, level: str = "error") -> None:
         """``level``: error, warning or info. Does nothing when the same sentence already stands there."""
@@ -72,7 +80,8 @@ class Banner(QWidget):
         row = _Row(self, key, text, level, self.theme)
         self.rows.append(row)
         self._layout.addWidget(row)
-        self.show()
+        self._fit()
+        self.changed.emit(True)
 
     def dismiss(self, key: str) -> None:
         for row in [row for row in self.rows if row.key == key]:
@@ -80,7 +89,15 @@ class Banner(QWidget):
             self._layout.removeWidget(row)
             row.hide()
             row.deleteLater()
-        self.setVisible(bool(self.rows))
+        self._fit()
+        self.changed.emit(bool(self.rows))
+
+    def _fit(self) -> None:
+        self.setFixedHeight(sum(row.fit(self.width()) for row in self.rows))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
 
     def dismiss_all(self) -> None:
         for row in list(self.rows):

@@ -151,14 +151,13 @@ class Controller:
 
         def work() -> None:
             try:
-                wanted = name or _standard_network()
 
                 def progress(sentence: str) -> None:
                     events.append(Notice("compile", sentence, "info"))
                     time.sleep(0.2)  # compiling holds the interpreter: let the window paint the sentence first
 
-                engine, level = load(wanted, progress)
-                events.append(_Loaded(token, wanted, engine, level))
+                engine, level = load(name, progress)
+                events.append(_Loaded(token, name, engine, level))
             except KWScopeError as error:
                 events.append(_NotLoaded(token, str(error)))
             except Exception as error:
@@ -220,6 +219,15 @@ class Controller:
             found += self._take(_NotOpened(token, choice, sentence))
         found += self._watch_source()
         return found
+
+    @property
+    def waiting(self) -> str:
+        """What a display without data is waiting for; empty when it is for the user."""
+        if not self.running and self._opening is None:
+            return ""
+        if self._loading:
+            return "Loading the network…"
+        return "Waiting for the first sound…"
 
     def caption(self, end: int) -> str:
         return self.feed.caption(end)
@@ -341,7 +349,7 @@ class Controller:
         if self._fall_back and event.choice != DEMO:
             self._fall_back = False
             self._open(DEMO)
-            return [Notice("source", f"{event.sentence} Playing the demo instead.", "warning")]
+            return [Notice("fall-back", f"{event.sentence} Playing the demo instead.", "warning")]
         return [Notice("source", event.sentence)]
 
     def _loaded(self, event: _Loaded) -> list[object]:
@@ -425,18 +433,18 @@ def _standard_network() -> str:
 
 
 def _load_engine(name: str, progress: Callable[[str], None]) -> tuple[Engine, tuple[float, float] | None]:
-    """The float engine of a network, compiled, and the range of levels it was trained on where its card says so."""
+    """The float engine of a network (empty: the standard one), compiled, and the levels it was trained on."""
     from kwscore.models.checkpoint import load_arrays
     from kwscore.stream.engine import StreamEngine
 
-    config, arrays, card = load_arrays(name)
+    config, arrays, card = load_arrays(name or _standard_network())
     engine = StreamEngine((config, arrays))
     engine.warm_up(progress)
     return engine, _training_level(card)
 
 
 def _training_level(card: object) -> tuple[float, float] | None:
-    """Levels of a word's loud part, dBFS, that training covered: the recipe's gains around the recordings' own level."""
+    """Levels of a word's loud part, dBFS, that training covered: the recipe's gains around recordings as they are."""
     try:
         low, high = card["recipe"]["streams"]["level"]  # type: ignore[index]
         return RECORDED_DBFS + float(low), min(RECORDED_DBFS + float(high), LOUDEST_DBFS)

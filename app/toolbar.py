@@ -43,6 +43,7 @@ class ToolBar(QToolBar):
         self.devices: list[Device] = []
         self.device_notice = "Looking for microphones…"
         self.choice = DEMO
+        self._said: tuple[Choice, str] | None = None
         self.network = ""
         self.networks: list[str] = []
 
@@ -116,6 +117,9 @@ class ToolBar(QToolBar):
         self.run_button.setAccessibleName("Stop listening" if running else "Start listening")
 
     def set_choice(self, choice: Choice, note: str = "") -> None:
+        if self._said == (choice, note):
+            return
+        self._said = (choice, note)
         self.choice = choice
         self.source_button.setText(_shorten(choice.label, 26) + (f" ({note})" if note else ""))
         what = "What is heard: a microphone, a sound file or the demo playlist."
@@ -123,6 +127,8 @@ class ToolBar(QToolBar):
         self.source_button.setAccessibleDescription(choice.label)
 
     def set_network(self, name: str) -> None:
+        if name == self.network and self.network_button.text():
+            return
         self.network = name
         self.network_button.setText(_shorten(name, 30) or "no network")
         self.network_button.setToolTip(f"<p><b>Network</b>: {name or 'none'}</p><p>The network that listens.</p>")

@@ -96,10 +96,12 @@ class MainWindow(QMainWindow):
         self.toolbar = ToolBar(theme, self.actions_by_name)
         self.addToolBar(self.toolbar)
         self.banner = Banner(theme)
+        self.banner.resize(self.width(), 0)
         self.banner_bar = _strip("messages", self.banner)
         self.addToolBarBreak()
         self.addToolBar(self.banner_bar)
         self.banner_bar.hide()
+        self.banner.changed.connect(self.banner_bar.setVisible)
         self.time_panels: dict[str, TimePanel] = {kind.key: kind(theme, feed) for kind in TIME_PANELS}
         self.readout, self.bars = ReadoutPanel(theme, feed), BarsPanel(theme, feed)
         self.log, self.detection = LogPanel(theme), DetectionPanel(theme, self.controller.detection)
@@ -180,8 +182,13 @@ class MainWindow(QMainWindow):
         self.status.show_health(self.controller.health())
         if self.toolbar.running != self.controller.running:
             self.toolbar.set_running(self.controller.running)
+        self.toolbar.set_network(self.controller.network_name)
+        self.toolbar.set_choice(self.controller.choice, self.controller.source_note)
+        waiting = self.controller.waiting
         for key, panel in self.time_panels.items():
+            panel.set_hint(waiting)
             self.docks[key].set_value(panel.value_at_cursor())
+        self.readout.set_hint(waiting)
 
     def _handle(self, event: object) -> None:
         if isinstance(event, Detected):
@@ -193,8 +200,6 @@ class MainWindow(QMainWindow):
             self.toolbar.devices = [Device(d.id, d.host_api, d.name, d.default) for d in event.devices]
             self.toolbar.device_notice = event.notice
             self.toolbar.fill_source_menu()
-        self.toolbar.set_network(self.controller.network_name)
-        self.toolbar.set_choice(self.controller.choice, self.controller.source_note)
 
     def notify(self, key: str, text: str, level: str = "error") -> None:
         """Show one sentence; an empty one takes the message with this key away."""
@@ -202,7 +207,6 @@ class MainWindow(QMainWindow):
             self.banner.show_message(key, text, level)
         else:
             self.banner.dismiss(key)
-        self.banner_bar.setVisible(bool(self.banner.rows))
 
     def _device_pitch(self) -> int:
         return max(1, round(self.display.pitch * self.devicePixelRatioF()))
@@ -310,7 +314,6 @@ class MainWindow(QMainWindow):
         if self.arrangement.enlarged is not None:
             self.arrangement.end_enlargement()
         self.banner.dismiss_all()
-        self.banner_bar.hide()
 
     def do_help(self) -> None:
         self.overlay.toggle()
@@ -323,14 +326,15 @@ class MainWindow(QMainWindow):
     def listen_to(self, choice: Choice) -> None:
         """Switch to another source; the present one goes on until the new one delivers."""
         self.do_live()
-        self.banner.dismiss("source")
+        for key in ("source", "fall-back"):
+            self.notify(key, "")
         self.settings.source = choice.as_text()
         self.controller.set_source(choice)
         self.toolbar.set_choice(self.controller.choice, self.controller.source_note)
 
     def use_network(self, name: str) -> None:
         """Switch to another network by name or path."""
-        self.banner.dismiss("network")
+        self.notify("network", "")
         self.controller.set_network(name)
 
     def move_back(self, columns: int) -> None:

@@ -24,9 +24,10 @@ class DeltaPanel(TimePanel):
     title = "Step size Δ: how fast the memory is overwritten"
     about = (
         "Each block of the network has a memory (a state-space model) with its own step size Δ. Large: the new sound "
-        "replaces what was remembered. Small: the memory is kept. Line: mean over the channels; band: the middle 80 % of "
-        "them. Logarithmic scale."
+        "replaces what was remembered. Small: the memory is kept. Line: mean over the channels; band: the middle 80 % "
+        "of them. Logarithmic scale."
     )
+    empty = "Press Start (Space): here appears how fast the memory changes"
     ticks = tuple((float(scaled(np.array(float(text)))), text) for text in ("0.1", "1", "10"))
 
     def paint_columns(self, painter: QPainter, columns: Columns, x: float, height: int) -> None:

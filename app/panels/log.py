@@ -119,9 +119,9 @@ class LogPanel(QWidget):
     key = "log"
     title = "Detections: every word reported"
     about = (
-        "Every reported word: when it was decided (seconds of sound since the start), its score, and how long after its "
-        "posterior began to rise the decision came (smoothing and hold time are in it). Copy rows with Ctrl+C; a double "
-        "click freezes the plots at that moment."
+        "Every reported word: when it was decided (seconds of sound since the start), its score, and how long after "
+        "its posterior began to rise the decision came (smoothing and hold time are in it). Copy rows with Ctrl+C; a "
+        "double click freezes the plots at that moment."
     )
 
     export_wanted = Signal()

@@ -24,6 +24,7 @@ class PosteriorPanel(TimePanel):
         "threshold. Grey lines are the two answers that are no word: silence (dashed) and unknown speech (dotted). "
         "A line that rises but stays below the threshold was nearly a detection."
     )
+    empty = "Press Start (Space): here a line rises for each word"
     ticks = ((0.0, "0"), (0.5, "0.5"), (1.0, "1"))
     shows_truth = True
 

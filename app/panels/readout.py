@@ -46,6 +46,7 @@ class ReadoutPanel(QWidget):
         self.feed = feed
         self.end = 0
         self.caption = ""
+        self._hint = ""
         self._shown = _NOTHING
         self.setMinimumSize(220, 132)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -59,6 +60,12 @@ class ReadoutPanel(QWidget):
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme
         self.update()
+
+    def set_hint(self, text: str) -> None:
+        """What to say instead of ``empty`` while there is nothing to show."""
+        if text != self._hint:
+            self._hint = text
+            self.update()
 
     def refresh(self) -> None:
         self._shown = _NOTHING
@@ -96,7 +103,7 @@ class ReadoutPanel(QWidget):
         if not live:
             painter.setFont(font(15))
             painter.setPen(QColor(theme.muted))
-            painter.drawText(inner, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.empty)
+            painter.drawText(inner, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._hint or self.empty)
             painter.end()
             return
         foot = 42.0 if caption else 22.0

@@ -16,10 +16,11 @@ class RoutingPanel(TimePanel):
     key = "routing"
     title = "Routing: which gain control the network trusts"
     about = (
-        "Before listening, the network evens out loudness with two or three automatic gain controls (PCEN experts): one "
-        "made for steady noise, one for noise that comes and goes. The areas show how it mixes them; together they are "
-        "always 1. Watch the border move when a fan starts or someone else talks."
+        "Before listening, the network evens out loudness with two or three automatic gain controls (PCEN experts): "
+        "one made for steady noise, one for noise that comes and goes. The areas show how it mixes them; together they "
+        "are always 1. Watch the border move when a fan starts or someone else talks."
     )
+    empty = "Press Start (Space): here appears how the gain controls are mixed"
     ticks = ((0.0, "0"), (0.5, "0.5"), (1.0, "1"))
 
     def paint_columns(self, painter: QPainter, columns: Columns, x: float, height: int) -> None:

@@ -18,6 +18,7 @@ class SnrPanel(BandMapPanel):
         "0 is noise, 1 is clear. Speech lights up here even when the spectrogram is full of noise; the network listens "
         "more closely where this map is bright. It is no calibrated figure: high bands start brighter."
     )
+    empty = "Press Start (Space): here appears what stands out of the noise"
     table = CIVIDIS
     floor, ceiling = 0.0, 1.0
     bar_ticks = ((1.0, "1 clear"), (0.5, "0.5"), (0.0, "0 noise"))

@@ -18,6 +18,7 @@ class SpectrogramPanel(BandMapPanel):
         "of “yes” light up the top, a short gap and a burst make the t and p of “right”, “left” and “stop”. "
         "Steady noise is a grey-green carpet."
     )
+    empty = "Press Start (Space): here the sound appears by pitch"
     table = VIRIDIS
     floor, ceiling = -80.0, -10.0
     bar_ticks = ((-10.0, "−10 dB"), (-45.0, "−45"), (-80.0, "−80"))

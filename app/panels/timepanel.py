@@ -60,6 +60,7 @@ class TimePanel(QWidget):
         self.pitch = 2  # device pixels a column
         self.end = 0
         self.cursor_column: int | None = None
+        self._hint = ""
         self._axis = False
         self._tape = QPixmap()
         self._scale = QPixmap()
@@ -119,6 +120,12 @@ class TimePanel(QWidget):
         if end != self.end or self._painted_to is None:
             self.end = end
         self.update()
+
+    def set_hint(self, text: str) -> None:
+        """What to say instead of ``empty`` while there is nothing to show."""
+        if text != self._hint:
+            self._hint = text
+            self.update()
 
     def set_cursor(self, column: int | None) -> None:
         self.cursor_column = column
@@ -245,9 +252,15 @@ class TimePanel(QWidget):
         painter.end()
 
     def _paint_empty(self, painter: QPainter, plot: QRectF) -> None:
-        painter.setFont(font(13))
+        """What to do, in a clear space of the grid."""
+        face, text = font(13), self._hint or self.empty
+        width, height = QFontMetricsF(face).horizontalAdvance(text) + 24, QFontMetricsF(face).height() + 6
+        middle = plot.center()
+        box = QRectF(middle.x() - width / 2, middle.y() - height / 2, width, height)
+        painter.fillRect(box, QColor(self.theme.plot))
+        painter.setFont(face)
         painter.setPen(QColor(self.theme.muted))
-        painter.drawText(plot, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.empty)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_spans(self, painter: QPainter, plot: QRectF) -> None:
         first = self.end - self.visible_columns

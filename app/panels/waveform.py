@@ -40,6 +40,7 @@ class WaveformPanel(TimePanel):
         "trained on; speech outside it is heard worse. CLIP lights when samples reach full scale: move back or lower "
         "the gain."
     )
+    empty = "Press Start (Space) to listen"
     low, high = -1.0, 1.0
     ticks = ((-amplitude(-20), "−20"), (0.0, "dBFS"), (amplitude(-20), "−20"), (1.0, "0"))
     shows_truth = True

@@ -1,0 +1,358 @@
+"""The controller against devices and networks that misbehave; no window needed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import controller as module
+from app.controller import Controller, Detected, DevicesFound, Notice
+from app.sources import DEMO, MICROPHONE, Choice
+from kwscore.audio.source import SourceState
+from kwscore.errors import KWScopeError
+from kwscore.stream.detection import DetectionSettings
+from tests.app.fakes import Device, LoudnessEngine, fast_files, loads, write_sound
+
+PATIENCE = 20.0  # s; only ever reached by a failing test
+
+
+class Driver:
+    """Polls a controller as the window does and keeps what it said."""
+
+    def __init__(self, controller: Controller) -> None:
+        self.controller = controller
+        self.said: list[object] = []
+
+    def until(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        pause = threading.Event()
+        while not condition():
+            assert time.monotonic() < deadline, self.said
+            self.said += self.controller.poll()
+            pause.wait(0.002)
+
+    def notices(self, key: str) -> list[Notice]:
+        return [event for event in self.said if isinstance(event, Notice) and event.key == key and event.text]
+
+    def words(self) -> list[str]:
+        return [event.word for event in self.said if isinstance(event, Detected)]
+
+
+@pytest.fixture
+def drive() -> Iterator[Callable[..., Driver]]:
+    made: list[Controller] = []
+
+    def make(choice: Choice = MICROPHONE, **parts: Any) -> Driver:
+        given: dict[str, Any] = {
+            "load_engine": loads(LoudnessEngine()),
+            "build_source": lambda choice: Device(),
+            **parts,
+        }
+        made.append(Controller(choice, **given))
+        return Driver(made[-1])
+
+    yield make
+    for controller in made:
+        controller.close()
+
+
+def test_a_file_is_heard_to_its_end(drive: Callable[..., Driver], tmp_path: Path) -> None:
+    sound = write_sound(tmp_path / "two.wav")
+    driver = drive(Choice("file", str(sound)), build_source=fast_files)
+    controller = driver.controller
+    controller.start()
+    driver.until(lambda: controller.source_note == "ended")
+    driver.until(lambda: len(driver.words()) == 2)
+    assert controller.feed.end == (3 * 16_000 - 512) // 160 + 1
+    assert not controller.running
+    controller.start()  # plays again from the beginning
+    driver.until(lambda: len(driver.words()) == 4)
+
+
+def test_times_of_detections_lie_on_the_shared_axis(drive: Callable[..., Driver], tmp_path: Path) -> None:
+    sound = write_sound(tmp_path / "one.wav", bursts=1)
+    driver = drive(Choice("file", str(sound)), build_source=fast_files)
+    driver.controller.start()
+    driver.until(driver.words)
+    event = next(event for event in driver.said if isinstance(event, Detected))
+    assert 1.5 < event.seconds < 1.8
+    assert event.column == pytest.approx(100 * event.seconds - 2.2, abs=0.5)
+    mark = driver.controller.feed.marks[0]
+    assert (mark.column, mark.label) == (event.column, "yes")
+    assert 0 < event.latency_ms < 300
+
+
+def test_the_old_source_is_kept_until_the_new_one_opens(drive: Callable[..., Driver]) -> None:
+    first, second = Device("first"), Device("second")
+    gate = threading.Event()
+
+    def build(choice: Choice) -> Device:
+        if choice.value == "second":
+            gate.wait(PATIENCE)
+            return second
+        return first
+
+    driver = drive(Choice("mic", "first"), build_source=build)
+    controller = driver.controller
+    controller.start()
+    driver.until(lambda: controller.feed.end > 5)
+    controller.set_source(Choice("mic", "second"))
+    heard = controller.feed.end
+    driver.until(lambda: controller.feed.end > heard + 5)
+    assert controller.choice.value == "first"
+    assert not first.stopped.is_set()
+    gate.set()
+    driver.until(first.stopped.is_set)
+    assert controller.choice.value == "second"
+
+
+def test_a_source_that_cannot_open_leaves_the_old_one_running(drive: Callable[..., Driver], tmp_path: Path) -> None:
+    driver = drive(build_source=lambda choice: Device() if choice.kind == "mic" else choice.build())
+    controller = driver.controller
+    controller.start()
+    driver.until(lambda: controller.feed.end > 5)
+    (tmp_path / "text.wav").write_text("this is no sound")
+    controller.set_source(Choice("file", str(tmp_path / "text.wav")))
+    driver.until(lambda: driver.notices("source"))
+    assert "text.wav" in driver.notices("source")[0].text
+    assert controller.running
+    assert controller.choice == MICROPHONE
+    heard = controller.feed.end
+    driver.until(lambda: controller.feed.end > heard)
+
+
+def test_a_source_that_opens_too_late_is_given_up_and_closed(
+    drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "OPEN_DEADLINE", 0.05)
+    late, gate = Device(), threading.Event()
+
+    def build(choice: Choice) -> Device:
+        gate.wait(PATIENCE)
+        return late
+
+    driver = drive(build_source=build)
+    driver.controller.start()
+    driver.until(lambda: driver.notices("source"))
+    assert "did not open" in driver.notices("source")[0].text
+    gate.set()
+    driver.until(late.stopped.is_set)
+    assert not driver.controller.running
+
+
+def test_without_a_microphone_the_demo_plays(drive: Callable[..., Driver]) -> None:
+    demo = Device("Demo playlist")
+
+    def build(choice: Choice) -> Device:
+        if choice == DEMO:
+            return demo
+        raise KWScopeError("No microphone was found: connect one.")
+
+    driver = drive(build_source=build, fall_back=True)
+    driver.controller.start()
+    driver.until(lambda: driver.controller.running)
+    assert driver.controller.choice == DEMO
+    assert driver.notices("fall-back")[0].text == "No microphone was found: connect one. Playing the demo instead."
+
+
+def test_a_vanished_device_is_announced_and_recovers(drive: Callable[..., Driver]) -> None:
+    device = Device()
+    driver = drive(build_source=lambda choice: device)
+    controller = driver.controller
+    controller.start()
+    driver.until(lambda: controller.feed.end > 5)
+    device.message = "Fake microphone was unplugged: plug it in again."
+    device.state = SourceState.LOST
+    driver.until(lambda: driver.notices("device"))
+    assert driver.notices("device")[0].text == device.message
+    assert controller.health().state == "bad"
+    device.state = SourceState.RUNNING
+    heard = controller.feed.end
+    driver.until(lambda: controller.feed.end > heard)
+    assert driver.said[-1] == Notice("device", "") or Notice("device", "") in driver.said
+    assert controller.health().state == "good"
+
+
+def test_closing_does_not_wait_for_a_source_that_hangs(
+    drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CLOSE_DEADLINE", 0.2)
+    device = Device()
+    device.hang = threading.Event()
+    driver = drive(build_source=lambda choice: device)
+    driver.controller.start()
+    driver.until(lambda: driver.controller.feed.end > 5)
+    driver.controller.close()  # would never return if it waited
+    assert device.stopped.is_set()
+    assert not driver.controller.worker.is_alive()
+    device.hang.set()
+
+
+def test_stop_keeps_what_was_heard(drive: Callable[..., Driver]) -> None:
+    device = Device()
+    driver = drive(build_source=lambda choice: device)
+    controller = driver.controller
+    controller.start()
+    driver.until(lambda: controller.feed.end > 20)
+    controller.stop()
+    driver.until(device.stopped.is_set)
+    held = controller.feed.end
+    assert held > 20
+    assert controller.health().source == "stopped"
+    controller.reset()
+    assert controller.feed.end == 0
+
+
+def test_another_network_goes_on_without_losing_columns(drive: Callable[..., Driver]) -> None:
+    engines = {"": LoudnessEngine("one"), "two": LoudnessEngine("two"), "three": LoudnessEngine("three", experts=0)}
+    driver = drive(load_engine=lambda name, progress: (engines[name], None))
+    controller = driver.controller
+    controller.start()
+    driver.until(lambda: controller.feed.end > 60)
+    controller.set_network("two")
+    driver.until(lambda: controller.network_name == "two")
+    driver.until(lambda: len(_restarts(controller)) == 2)
+    assert controller.feed.first == 0
+    controller.set_network("three")  # has no experts: its columns do not fit, the history begins anew
+    driver.until(lambda: tuple(controller.feed.expert_names) == ())
+    driver.until(lambda: controller.feed.end > 0)
+
+
+def _restarts(controller: Controller) -> list[tuple[int, int]]:
+    controller.feed.refresh(controller.feed.end, 10_000)
+    return list(controller.feed.warm_up(0, 10_000))
+
+
+@pytest.mark.parametrize("failure", [KWScopeError("weights.safetensors is damaged: use another."), ValueError("odd")])
+def test_a_network_that_does_not_load_leaves_the_old_one(drive: Callable[..., Driver], failure: Exception) -> None:
+    def load(name: str, progress: object) -> tuple[LoudnessEngine, None]:
+        if name:
+            raise failure
+        return LoudnessEngine("good"), None
+
+    driver = drive(load_engine=load)
+    controller = driver.controller
+    controller.start()
+    driver.until(lambda: controller.feed.end > 5)
+    controller.set_network("weights.safetensors")
+    driver.until(lambda: driver.notices("network"))
+    assert "weights.safetensors" in driver.notices("network")[0].text
+    assert "Traceback" not in driver.notices("network")[0].text
+    assert controller.network_name == "good"
+    assert controller.running
+
+
+@pytest.mark.parametrize("kind", ["missing", "truncated", "nan", "text"])
+def test_bad_checkpoints_become_sentences(drive: Callable[..., Driver], tmp_path: Path, kind: str) -> None:
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    path = tmp_path / "mine.safetensors"
+    if kind == "nan":
+        save_file({"a": np.full(3, np.nan, np.float32)}, path)
+    elif kind != "missing":
+        path.write_bytes(b"\x08\0\0\0\0\0\0\0{}" if kind == "truncated" else b"hello")
+    driver = drive(load_engine=None)
+    driver.controller.set_network(str(path))
+    driver.until(lambda: driver.notices("network"))
+    assert str(path) in driver.notices("network")[0].text
+
+
+def test_a_failing_engine_is_a_sentence_and_start_goes_on(drive: Callable[..., Driver]) -> None:
+    engine = LoudnessEngine()
+    driver = drive(load_engine=loads(engine))
+    controller = driver.controller
+    controller.start()
+    driver.until(lambda: controller.feed.end > 5)
+    engine.fails = True
+    driver.until(lambda: driver.notices("engine"))
+    assert driver.notices("engine")[0].text == "The board is gone: connect it again."
+    assert not controller.running
+    engine.fails = False
+    controller.start()
+    driver.until(lambda: controller.running and controller.feed.end > 5)
+
+
+def test_detection_settings_act_at_once(drive: Callable[..., Driver]) -> None:
+    device = Device()
+    driver = drive(build_source=lambda choice: device)
+    controller = driver.controller
+    controller.set_detection(DetectionSettings(threshold=1.0))
+    controller.start()
+    device.speak()
+    driver.until(lambda: controller.feed.end > 120)
+    assert driver.words() == []
+    controller.set_detection(DetectionSettings(threshold=0.5))
+    driver.until(driver.words)
+
+
+def test_compiling_is_announced(drive: Callable[..., Driver]) -> None:
+    def load(name: str, progress: Callable[[str], None]) -> tuple[LoudnessEngine, None]:
+        progress("Compiling the streaming engine (once after installation) ...")
+        return LoudnessEngine(), None
+
+    driver = drive(load_engine=load)
+    driver.controller.start()
+    driver.until(lambda: driver.controller.network_name)
+    assert driver.notices("compile")[0].level == "info"
+    assert Notice("compile", "") in driver.said  # and taken away again
+
+
+def test_devices_are_listed_or_there_is_a_reason(drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch) -> None:
+    from kwscore.audio import devices
+
+    def none() -> None:
+        raise KWScopeError("The PortAudio library is missing: install it.")
+
+    monkeypatch.setattr(devices, "list_devices", none)
+    driver = drive()
+    driver.controller.find_devices()
+    driver.until(lambda: any(isinstance(event, DevicesFound) for event in driver.said))
+    found = next(event for event in driver.said if isinstance(event, DevicesFound))
+    assert (list(found.devices), found.notice) == ([], "The PortAudio library is missing: install it.")
+
+
+def test_rescan_closes_the_microphone_and_opens_it_again(
+    drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kwscore.audio import devices
+
+    built: list[Device] = []
+
+    def build(choice: Choice) -> Device:
+        built.append(Device())
+        return built[-1]
+
+    driver = drive(build_source=build)
+    controller = driver.controller
+    seen: list[bool] = []
+
+    def rescan() -> list[object]:
+        seen.append(built[0].stopped.is_set())
+        return []
+
+    monkeypatch.setattr(devices, "rescan", rescan)
+    controller.start()
+    driver.until(lambda: controller.feed.end > 5)
+    controller.find_devices(again=True)
+    driver.until(lambda: len(built) == 2 and controller.running)
+    assert seen == [True]
+
+
+def test_the_demo_playlist_names_what_it_plays(drive: Callable[..., Driver]) -> None:
+    from kwscore.audio.playlist import PlaylistSource
+
+    driver = drive(DEMO, build_source=lambda choice: PlaylistSource(pace="fast"))
+    controller = driver.controller
+    controller.start()
+    driver.until(lambda: controller.feed.end > 600)
+    controller.feed.refresh(600, 600)
+    assert controller.caption(600).startswith("playing: ")
+    truths = controller.feed.truths(0, 600)
+    assert "yes" in [mark.label for mark in truths]
+    assert "silence" not in [mark.label for mark in truths]

@@ -1,0 +1,138 @@
+"""Panels on made-up columns: the picture does not depend on how it came about, and every state has one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtGui import QImage
+
+from app import theme as themes
+from app.panels.bars import BarsPanel
+from app.panels.delta import DeltaPanel
+from app.panels.posteriors import PosteriorPanel
+from app.panels.readout import ReadoutPanel
+from app.panels.routing import RoutingPanel
+from app.panels.snr import SnrPanel
+from app.panels.spectrogram import SpectrogramPanel
+from app.panels.timepanel import TimePanel, clock
+from app.panels.waveform import WaveformPanel, amplitude
+from tests.app.fakes import SteadyFeed
+
+TIME_PANELS = (WaveformPanel, SpectrogramPanel, SnrPanel, RoutingPanel, DeltaPanel, PosteriorPanel)
+
+
+def picture(panel) -> np.ndarray:
+    """The panel's pixels (height, width, 4)."""
+    image = panel.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    return np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4).copy()
+
+
+def shown(kind: type[TimePanel], feed: SteadyFeed, qtbot, theme: themes.Theme = themes.LIGHT) -> TimePanel:
+    panel = kind(theme, feed)
+    qtbot.addWidget(panel)
+    panel.resize(700, 130)
+    panel.show()
+    return panel
+
+
+@pytest.mark.parametrize("kind", TIME_PANELS)
+@pytest.mark.parametrize("pitch", [1, 2, 3])
+def test_a_scrolled_picture_equals_one_painted_at_once(kind: type[TimePanel], pitch: int, qapp, qtbot) -> None:
+    feed = SteadyFeed()
+    rolling, fresh = shown(kind, feed, qtbot), shown(kind, feed, qtbot)
+    for end in (600, 601, 604, 608, 640, 641, 700):
+        rolling.advance(end, pitch)
+        rolling.grab()
+    fresh.advance(700, pitch)
+    difference = np.abs(picture(rolling).astype(int) - picture(fresh).astype(int))
+    assert difference.max() <= 24  # smooth edges may round differently where strips meet
+    assert (difference > 2).mean() < 0.001
+
+
+@pytest.mark.parametrize("kind", TIME_PANELS)
+@pytest.mark.parametrize("theme", [themes.LIGHT, themes.DARK], ids=["light", "dark"])
+def test_each_panel_paints_data_in_both_themes(kind: type[TimePanel], theme: themes.Theme, qapp, qtbot) -> None:
+    feed = SteadyFeed()
+    panel = shown(kind, feed, qtbot, theme)
+    feed.end = 0
+    panel.advance(0, 2)
+    empty = picture(panel)
+    feed.end = 900
+    panel.advance(900, 2)
+    full = picture(panel)
+    assert len(np.unique(empty.reshape(-1, 4), axis=0)) > 3, "the empty state says what to do"
+    assert (np.abs(full.astype(int) - empty).max(axis=2) > 8).mean() > 0.02
+    assert panel.accessibleName()
+    assert panel.about in panel.toolTip()
+
+
+@pytest.mark.parametrize("kind", TIME_PANELS)
+def test_the_cursor_reads_values(kind: type[TimePanel], qapp, qtbot) -> None:
+    panel = shown(kind, SteadyFeed(), qtbot)
+    panel.advance(900, 2)
+    panel.set_cursor(850)
+    assert panel.value_at_cursor()
+    panel.set_cursor(None)
+    assert panel.value_at_cursor() == ""
+
+
+def test_newest_column_stands_at_the_right_edge(qapp, qtbot) -> None:
+    panel = shown(SpectrogramPanel, SteadyFeed(), qtbot)
+    panel.advance(900, 2)
+    assert panel.x_of(900) == panel.plot.right()
+    assert panel.column_at(panel.plot.right() - 1) == 899
+    assert panel.column_at(panel.plot.right() - 3) == 898
+
+
+def test_detections_and_truth_are_marked(qapp, qtbot) -> None:
+    feed = SteadyFeed()
+    panel = shown(WaveformPanel, feed, qtbot)
+    panel.advance(400, 2)
+    marked = picture(panel)
+    feed.detections = feed.truths = lambda start, stop: []  # type: ignore[method-assign]
+    panel.update()
+    plain = picture(panel)
+    line = round(panel.x_of(350)) - 1
+    assert (marked[:, line] != plain[:, line]).any()
+    low = slice(round(panel.plot.bottom()) - 6, round(panel.plot.bottom()))
+    assert (marked[low] != plain[low]).any()
+
+
+def test_readout_is_legible_and_fades(qapp, qtbot) -> None:
+    feed = SteadyFeed()
+    panel = ReadoutPanel(themes.LIGHT, feed)
+    qtbot.addWidget(panel)
+    panel.resize(340, 240)
+    panel.show()
+    panel.advance(355, "")
+    assert panel.accessibleDescription() == "stop, score 0.90"
+    ink = np.abs(picture(panel).astype(int) - picture(panel)[0, 0]).max(axis=2) > 60
+    rows = np.flatnonzero(ink.any(axis=1))
+    assert rows[-1] - rows[0] > 120
+    feed.detections = lambda start, stop: []  # type: ignore[method-assign]
+    panel.advance(800, "")
+    assert panel.accessibleDescription() == "listening"
+
+
+def test_bars_show_figures_and_thresholds(qapp, qtbot) -> None:
+    feed = SteadyFeed()
+    panel = BarsPanel(themes.DARK, feed)
+    qtbot.addWidget(panel)
+    panel.resize(340, 270)
+    panel.show()
+    panel.advance(500)
+    assert np.allclose(panel.values, feed.columns(499, 500).posteriors[0])
+    before = picture(panel)
+    feed.thresholds = (0.2,) * 10
+    panel.advance(500)
+    assert (picture(panel) != before).any()
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (59.9, "59 s"), (67, "1:07"), (3727, "1:02:07")])
+def test_clock(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
+
+
+def test_amplitude_scale() -> None:
+    assert amplitude(0) == 1.0
+    assert amplitude(-40) == pytest.approx(0.1)
