@@ -14,16 +14,14 @@ from kwscore.constants import HOP, WINDOW
 from kwscore.errors import KWScopeError
 from kwscore.models.checkpoint import load_arrays, model_hash
 from kwscore.models.config import NetworkConfig
-from kwscore.stream import jit, layout
+from kwscore.stream import layout, loading
 from kwscore.stream.pcm import to_pcm
-from kwscore.stream.step import bundle, run
+from kwscore.stream.step import run
 from kwscore.stream.telemetry import Telemetry
 from kwscore.stream.weights import Arrays, make_shape, pack
 
 _BATCH = 128
 """Frames per call of the compiled step: telemetry of one call shares memory, so this bounds what one record keeps."""
-_ENTRIES = (bundle, run)
-_loaded = False  # the compiled step is in memory; asking numba takes longer than a whole hop
 
 
 class StreamEngine:
@@ -130,22 +128,16 @@ class StreamEngine:
     @staticmethod
     def is_compiled() -> bool:
         """Whether the compiled step is in memory or cached on disk, so that the first frame comes at once."""
-        return _loaded or _cached()
+        return loading.is_compiled()
 
     def warm_up(self, progress: Callable[[str], None] | None = None) -> None:
-        """Compile (seconds, once per installation) or load from the cache, leaving the stream untouched.
+        """Compile (once per installation) or load from the cache, leaving the stream untouched.
 
-        ``progress`` is called with a sentence before a compilation starts and after it ends; not at all when
-        nothing has to be compiled. The GIL is held while compiling: show the first sentence before it goes on.
+        ``progress`` is called with a sentence before a compilation starts and after it ends; not at all when nothing
+        has to be compiled. Compilation runs in a process of its own, so that other threads stay alive meanwhile.
         """
-        if _loaded:
-            return
-        compiles = not self.is_compiled()
-        if compiles and progress:
-            progress("Compiling the streaming engine (once after installation) ...")
-        self._run(np.zeros(0, np.int16), 0)
-        if compiles and progress:
-            progress("The streaming engine is compiled.")
+        if self._bundle is None:
+            self._bundle = loading.make_bundle(self._shape, self._weights, self._state, self._scratch, progress)
 
     def _fill(self, state: layout.State) -> None:
         for mine, given in zip(_arrays(self._state), _arrays(state), strict=True):
@@ -155,9 +147,9 @@ class StreamEngine:
         columns = self._columns
         out = np.empty((frames, columns.width), np.float32)
         frame = int(self._state.counter[layout.FRAME])
-        begin = perf_counter_ns()
         if self._bundle is None:
-            self._bundle = _bundle(self._shape, self._weights, self._state, self._scratch)
+            self.warm_up()
+        begin = perf_counter_ns()
         run(self._bundle, pcm, out)
         elapsed = (perf_counter_ns() - begin) / (1000.0 * max(frames, 1))
         records = []
@@ -181,25 +173,6 @@ class StreamEngine:
 
 def _arrays(state: layout.State) -> tuple[NDArray[Any], ...]:
     return tuple(state)
-
-
-def _bundle(*parts: Any) -> layout.Bundle:
-    """Bundle an engine's parts; the first time compile or load the kernels, keeping their cache true to the sources."""
-    global _loaded
-    if not _loaded:
-        current = _cached()
-        if not current:
-            jit.drop_stale_cache(*_ENTRIES)
-        run(bundle(*parts), np.zeros(0, np.int16), np.empty((0, layout.output_columns(parts[0]).width), np.float32))
-        if not current:
-            jit.mark_cache(*_ENTRIES)
-        _loaded = True
-    made: layout.Bundle = bundle(*parts)
-    return made
-
-
-def _cached() -> bool:
-    return all(jit.cache_is_current(entry) for entry in _ENTRIES)
 
 
 def network_arrays(net: Any) -> tuple[NetworkConfig, Arrays]:

@@ -65,6 +65,11 @@ def _marker(dispatcher: Any) -> Path | None:
     return Path(path) / "kwscope-kernels.sha256" if path else None
 
 
+def has_cache(dispatcher: Any) -> bool:
+    """Whether there is a place on disk for the compiled kernel."""
+    return _marker(dispatcher) is not None
+
+
 def cache_is_current(dispatcher: Any) -> bool:
     """True when the compiled form of exactly these kernel sources lies on disk."""
     marker = _marker(dispatcher)

@@ -305,12 +305,3 @@ def test_clip_network_and_other_things_are_refused() -> None:
 def test_engine_needs_no_torch() -> None:
     code = "import sys, kwscore.stream.engine; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_warm_up_reports_and_leaves_the_stream_alone() -> None:
-    engine = StreamEngine(random_net(DUAL))
-    before = state_arrays(engine)
-    engine.warm_up(lambda message: None)
-    assert StreamEngine.is_compiled()
-    for a, b in zip(before, state_arrays(engine), strict=True):
-        assert a.tobytes() == b.tobytes()

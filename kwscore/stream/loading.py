@@ -1,0 +1,100 @@
+"""Brings the compiled step into memory: from the cache on disk, or by compiling it in a process of its own."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kwscore.stream import jit, layout
+from kwscore.stream.step import bundle, run
+
+_ENTRIES = (bundle, run)
+_LIMIT = 300.0  # seconds a compilation may take before it is done here instead
+_CHILD = """
+import pickle, sys
+sys.path.insert(0, sys.argv[1])
+from kwscore.stream.loading import compile_here
+compile_here(*pickle.load(sys.stdin.buffer))
+"""
+_loaded = False  # asking numba takes longer than a whole hop
+
+
+def is_compiled() -> bool:
+    """Whether the compiled step is in memory or cached on disk."""
+    return _loaded or _cached()
+
+
+def make_bundle(
+    shape: layout.Shape,
+    weights: layout.Weights,
+    state: layout.State,
+    scratch: layout.Scratch,
+    progress: Callable[[str], None] | None = None,
+) -> layout.Bundle:
+    """Put an engine's parts behind one pointer; the first time, load or compile the kernels.
+
+    Compiling holds the GIL for seconds, which would freeze a window; so a child process compiles into the cache and
+    this one loads. Where there is no place for a cache, or no child can be started, it is compiled here.
+    """
+    global _loaded
+    if not _loaded:
+        compiles = not _cached()
+        if compiles and progress:
+            progress("Compiling the streaming engine (once after installation) ...")
+        if not compiles or not _compile_in_child(shape, weights):
+            compile_here(shape, weights)
+        made = _first_call(shape, weights, state, scratch)
+        _loaded = True
+        if compiles and progress:
+            progress("The streaming engine is compiled.")
+        return made
+    return _join(shape, weights, state, scratch)
+
+
+def compile_here(shape: layout.Shape, weights: layout.Weights) -> None:
+    """Compile the kernels in this process, or load them, and keep their cache on disk true to the sources."""
+    current = _cached()
+    if not current:
+        jit.drop_stale_cache(*_ENTRIES)
+    _first_call(shape, weights, layout.new_state(shape, weights), layout.new_scratch(shape))
+    if not current:
+        jit.mark_cache(*_ENTRIES)
+
+
+def _compile_in_child(shape: layout.Shape, weights: layout.Weights) -> bool:
+    if not all(jit.has_cache(entry) for entry in _ENTRIES):
+        return False
+    root = Path(__file__).resolve().parents[2]
+    try:
+        subprocess.run(
+            [sys.executable, "-c", _CHILD, str(root)],
+            input=pickle.dumps((shape, weights)),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_LIMIT,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return _cached()
+
+
+def _first_call(*parts: Any) -> layout.Bundle:
+    made = _join(*parts)
+    run(made, np.zeros(0, np.int16), np.empty((0, layout.output_columns(parts[0]).width), np.float32))
+    return made
+
+
+def _join(*parts: Any) -> layout.Bundle:
+    made: layout.Bundle = bundle(*parts)
+    return made
+
+
+def _cached() -> bool:
+    return all(jit.cache_is_current(entry) for entry in _ENTRIES)
