@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,20 +9,12 @@ from kwscore.constants import CLIP_SAMPLES, LABELS, SAMPLE_RATE
 from kwscore.data.augment import from_pcm, to_pcm
 from kwscore.data.material import Material
 from kwscore.data.validation import ValidationMix, held_out_noise
+from kwscore.evaluation.events import Utterance
 
 SCENE = 60 * SAMPLE_RATE
 """Samples of one scene: a minute with one background."""
 SNR_DB = {"quiet": 35.0, "noise": 10.0, "speech": 25.0}
 """Level of the words above the background of a scene; in "speech" scenes people talk between the words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """A word that is really there: first and last sample of its loud part."""
-
-    word: str
-    start: int
-    end: int
 
 
 def word_bounds(clip: NDArray[np.int16]) -> tuple[int, int]:
@@ -43,7 +33,7 @@ def _talk(material: Material, rng: np.random.Generator, n: int) -> NDArray[np.fl
     return np.concatenate(parts)[:n]
 
 
-def long_stream(mix: ValidationMix, minutes: int = 10, seed: int = 2026) -> tuple[NDArray[np.int16], list[Spoken]]:
+def long_stream(mix: ValidationMix, minutes: int = 10, seed: int = 2026) -> tuple[NDArray[np.int16], list[Utterance]]:
     """``minutes`` scenes that alternate quiet rooms, noise and talking, a word of the ten every 2.5 to 6 s.
 
     Returns int16 samples and the words with their places. Where there is no running speech, "speech" scenes are quiet.
@@ -51,7 +41,7 @@ def long_stream(mix: ValidationMix, minutes: int = 10, seed: int = 2026) -> tupl
     rng = np.random.default_rng([seed, 3])
     material = mix.material
     audio = np.zeros(minutes * SCENE, np.float32)
-    truth: list[Spoken] = []
+    truth: list[Utterance] = []
     order = rng.permutation(len(material.words))
     scenes = ("quiet", "noise", "speech" if material.speech else "quiet")
     used = 0
@@ -78,5 +68,5 @@ def long_stream(mix: ValidationMix, minutes: int = 10, seed: int = 2026) -> tupl
             start, end = word_bounds(material.words[row])
             loud = np.sqrt(np.mean(clip[start:end] ** 2)) + 1e-6
             audio[base + at : base + at + CLIP_SAMPLES] += clip * np.float32(level / loud)
-            truth.append(Spoken(LABELS[material.labels[row]], base + at + start, base + at + end))
+            truth.append(Utterance(LABELS[material.labels[row]], base + at + start, base + at + end))
     return to_pcm(audio), truth

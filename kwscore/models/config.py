@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal, TypeVar
 
-from kwscore.constants import CLIP_FRAMES, WINDOW
+from kwscore.constants import WINDOW
 from kwscore.errors import KWScopeError
 
 Frontend = Literal["log", "pcen", "dual", "tri"]
@@ -53,8 +53,8 @@ class NetworkConfig:
     nasg: bool = False
     mode: Mode = "full"
     schedule: Schedule = "stream"
-    norm_prior: int = 40
-    norm_horizon: int = CLIP_FRAMES
+    norm_prior: int = 200
+    norm_horizon: int = 400
     tilt: bool = True
     nonstationary_delta: tuple[float, float] = (0.5, 5.0)
 

@@ -47,8 +47,6 @@ class TrainingRecipe:
     network: dict[str, Any] = field(default_factory=dict)
     mel_floor: float = 0.015
     a_range: tuple[float, ...] = (0.15, 4.0)
-    norm_prior: int = 200
-    norm_horizon: int = 400
     streams: StreamRecipe = field(default_factory=StreamRecipe)
 
 

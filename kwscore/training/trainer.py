@@ -47,9 +47,7 @@ class Progress:
 def build(recipe: TrainingRecipe) -> NanoMamba:
     """The untrained network of a recipe, seeded, with the recipe's noise-floor rates."""
     torch.manual_seed(recipe.seed)
-    net = create_model(
-        recipe.name, schedule="stream", norm_prior=recipe.norm_prior, norm_horizon=recipe.norm_horizon, **recipe.network
-    )
+    net = create_model(recipe.name, schedule="stream", **recipe.network)
     estimator = net.snr_estimator
     if hasattr(estimator, "raw_beta"):
         with torch.no_grad():

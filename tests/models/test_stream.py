@@ -68,7 +68,7 @@ def test_first_frame_starts_from_the_corpus_statistics() -> None:
 
 
 def test_without_prior_the_norm_is_cumulative() -> None:
-    net = create_model("NanoMamba-Tiny", norm_prior=0).double().eval()
+    net = create_model("NanoMamba-Tiny", norm_prior=0, norm_horizon=97).double().eval()
     x = torch.randn(2, 97, 40, dtype=torch.float64)
     out = net.normalise(x)
     seen = x[:, :60]
@@ -77,7 +77,7 @@ def test_without_prior_the_norm_is_cumulative() -> None:
 
 
 def test_norm_equals_a_naive_loop() -> None:
-    net = create_model("NanoMamba-Tiny").double().eval()
+    net = create_model("NanoMamba-Tiny", norm_prior=40, norm_horizon=97).double().eval()
     net.stream_norm.mean.uniform_(-1, 1)
     x = torch.randn(2, 250, 40, dtype=torch.float64)
     naive = oracles.running_norm(x, net.stream_norm.mean, net.stream_norm.var, 40, 97, 1e-5)
