@@ -23,6 +23,7 @@ _SNR_EPS = np.float32(c.SNR_EPS)
 _PCEN_EPS = c.PCEN_EPS
 _LOG_EPS = c.LOG_EPS
 _NORM_EPS = c.NORM_EPS
+_LEAST_VAR = 1e-30
 _HALF = np.float32(0.5)
 
 
@@ -174,7 +175,8 @@ def running_norm(k, stats, feature, out):
         mean = stats[0, m] + d / k
         var = (1.0 - 1.0 / k) * (stats[1, m] + d * d / k)
         stats[0, m] = mean
-        stats[1, m] = var
+        # minutes of digital silence would take it to subnormal numbers, which are slow
+        stats[1, m] = var if var > _LEAST_VAR else 0.0
         value = (feature[m] - mean) / math.sqrt(var + _NORM_EPS)
         out[m] = ZERO if math.isnan(value) else np.float32(value)
 
