@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,8 +19,15 @@ from kwscore.cli.common import (
 from kwscore.constants import CLIP_FRAMES, CLIP_SAMPLES, HOP, SAMPLE_RATE, WORDS
 from kwscore.errors import KWScopeError
 
-_HOPS_PER_SECOND = SAMPLE_RATE // HOP
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from kwscore.stream.telemetry import Engine
+    from kwscore.stream.window import WindowEngine
+
 _PART = 10 * SAMPLE_RATE
+_CLIP_STEP = SAMPLE_RATE // 10
 
 
 def classify(
@@ -56,35 +63,55 @@ def classify(
         raise typer.Exit(1)
 
 
-def _classify_file(engine: Any, file: str) -> dict[str, Any]:
+def _classify_file(engine: Engine, file: str) -> dict[str, Any]:
     import numpy as np
 
     from kwscore.audio.file import read_audio
     from kwscore.stream.detection import softmax
+    from kwscore.stream.window import WindowEngine
 
     samples = read_audio(file)
     padded = np.pad(samples, (0, max(0, CLIP_SAMPLES - len(samples))))
-    engine.reset()
-    # by parts, so that of a long file only the logits are kept
-    parts = (padded[begin : begin + _PART] for begin in range(0, len(padded), _PART))
-    logits = np.stack([record.logits for part in parts for record in engine.process(part)])
+    if isinstance(engine, WindowEngine):
+        logits, step = _clips(engine, padded), _CLIP_STEP
+    else:
+        logits, step = _stream(engine, padded), HOP
     probabilities = softmax(logits)
-    # a second ends at each of these frames; of a clip there is only one
-    ends = probabilities[CLIP_FRAMES - 1 :, : len(WORDS)].max(1)
-    end = CLIP_FRAMES - 1 + int(ends.argmax())
-    ranked = ranking(probabilities[end])
+    clearest = int(probabilities[:, : len(WORDS)].max(1).argmax())  # of a clip there is only one
+    ranked = ranking(probabilities[clearest])
     label, score = ranked[0]
     return {
         "file": file,
         "label": label,
         "score": score,
         "top": [{"label": name, "score": value} for name, value in ranked],
-        "logits": numbers(logits[end]),
-        "start_s": (end - CLIP_FRAMES + 1) / _HOPS_PER_SECOND,
+        "logits": numbers(logits[clearest]),
+        "start_s": clearest * step / SAMPLE_RATE,
         "seconds": len(samples) / SAMPLE_RATE,
         "model": engine.name,
         "hash": engine.model_hash,
     }
+
+
+def _stream(engine: Engine, samples: NDArray[np.int16]) -> NDArray[np.float32]:
+    """Logits (n, 12) at the end of each second that the stream has heard, hop by hop from reset."""
+    import numpy as np
+
+    engine.reset()
+    # by parts, so that of a long file only the logits are kept
+    parts = (samples[begin : begin + _PART] for begin in range(0, len(samples), _PART))
+    return np.stack([record.logits for part in parts for record in engine.process(part)])[CLIP_FRAMES - 1 :]
+
+
+def _clips(engine: WindowEngine, samples: NDArray[np.int16]) -> NDArray[np.float32]:
+    """Logits (n, 12) of each second as a clip of its own, every 100 ms."""
+    import numpy as np
+    import torch
+
+    waves = np.lib.stride_tricks.sliding_window_view(samples, CLIP_SAMPLES)[::_CLIP_STEP]
+    with torch.inference_mode():
+        rows = [engine.net(torch.from_numpy(wave.astype(np.float32) / 32768)[None])[0].numpy() for wave in waves]
+    return np.stack(rows)
 
 
 def _print_line(result: dict[str, Any]) -> None:

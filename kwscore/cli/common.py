@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kwscore.audio.source import Source
-    from kwscore.stream.engine import StreamEngine
+    from kwscore.stream.telemetry import Engine
 
 DEFAULT_MODEL = "NanoMamba-Tiny-DualPCEN"
 
@@ -83,12 +83,14 @@ def open_source(name: str, *, device: str | None = None, realtime: bool = False)
     return FileSource(name, pace)
 
 
-def open_engine(model: str) -> StreamEngine:
-    """The float engine of a network by name or path; says so where it compiles first."""
+def open_engine(model: str) -> Engine:
+    """The float engine of a network by name or path, for the schedule it was made for; says so where it compiles."""
+    from kwscore.stream.choose import load_engine
     from kwscore.stream.engine import StreamEngine
 
-    engine = StreamEngine.load(model)
-    engine.warm_up(note)
+    engine = load_engine(model)
+    if isinstance(engine, StreamEngine):
+        engine.warm_up(note)
     return engine
 
 

@@ -150,11 +150,19 @@ class TestCheckpoints:
         save_file(arrays, broken)
         self.refused(broken, sounds)
 
-    def test_clip_schedule_is_explained(self, sounds: Path, tmp_path: Path) -> None:
-        from kwscore.models.checkpoint import save_checkpoint
-        from kwscore.models.registry import create_model
 
-        path = save_checkpoint(create_model("NanoMamba-Tiny", schedule="clip"), tmp_path / "clip.safetensors", {})
-        result = classify(path, sounds / "rate16000.wav")
-        assert result.exit_code == 2
-        assert "clips" in result.stderr
+def test_clip_schedule_sees_clips(sounds: Path, tmp_path: Path) -> None:
+    import torch
+
+    from kwscore.models.checkpoint import save_checkpoint
+    from kwscore.models.registry import create_model
+
+    torch.manual_seed(2)
+    net = create_model("NanoMamba-Tiny", schedule="clip").eval()
+    path = save_checkpoint(net, tmp_path / "clip.safetensors", {})
+    short, long = objects(classify(path, sounds / "rate16000.wav", sounds / "long.flac", "--json"))
+    samples, _ = soundfile.read(sounds / "rate16000.wav", dtype="float32")
+    with torch.no_grad():
+        np.testing.assert_allclose(short["logits"], net(torch.from_numpy(samples)[None])[0], atol=1e-3)
+    assert short["start_s"] == 0
+    assert 0 <= long["start_s"] <= 2.0
