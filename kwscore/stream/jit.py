@@ -34,7 +34,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 def inlined_kernel(function: Callable[..., Any]) -> Any:
     """Like :func:`kernel`, but always merged into its caller: for kernels that are handed whole named tuples, whose
     passing by value would take longer than their work."""
-    return numba.njit(forceinline=True, **_INNER)(function)
+    return numba.njit(inline="always", **_INNER)(function)
 
 
 def fused_kernel(function: Callable[..., Any]) -> Any:
