@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +18,10 @@ def evaluate(
     model: Annotated[str, typer.Argument(help="Shipped name or path of a checkpoint.")] = "NanoMamba-Tiny-DualPCEN",
     extra_dir: ExtraDir = None,
     condition: Annotated[list[str] | None, typer.Option(help="Only these conditions; may be repeated.")] = None,
+    long: Annotated[
+        int | None,
+        typer.Option(min=1, max=600, help="Instead: misses and false accepts on a stream of so many minutes."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One object a line.")] = False,
     threads: Annotated[int, typer.Option(min=1)] = 2,
 ) -> None:
@@ -28,6 +33,9 @@ def evaluate(
     from kwscore.models.checkpoint import load_model
 
     torch.set_num_threads(threads)
+    if long is not None:
+        _long(model, data_dir, extra_dir, long, as_json)
+        return
     unknown = [c for c in condition or [] if c not in CONDITIONS]
     if unknown:
         raise KWScopeError(f"--condition {unknown[0]!r} is not known; there are: {', '.join(CONDITIONS)}.")
@@ -46,4 +54,32 @@ def evaluate(
         print(
             f"{row['condition']:26} {row['clips']:6} {row['accuracy']:6.1f} {row['words']:6.1f} "
             f"{row['silence']:8.1f} {row['unknown']:8.1f}"
+        )
+
+
+def _long(model: str, data_dir: Path, extra_dir: Path | None, minutes: int, as_json: bool) -> None:
+    """Held-out words placed in held-out speech and noise, detected as the window does, over a range of thresholds."""
+    from kwscore.data.longstream import long_stream
+    from kwscore.data.validation import load_validation
+    from kwscore.evaluation.longrun import THRESHOLDS, error_curve, listen
+    from kwscore.stream.detection import DetectionSettings
+    from kwscore.stream.engine import StreamEngine
+
+    engine = StreamEngine.load(model)
+    samples, truth = long_stream(load_validation(data_dir, extra_dir), minutes)
+    settings = DetectionSettings()
+    curve = error_curve(
+        listen(engine, samples), truth, len(samples), settings, sorted({*THRESHOLDS, settings.threshold})
+    )
+    if as_json:
+        for threshold, score in curve:
+            print(json.dumps({"threshold": threshold, "minutes": minutes, **score.to_dict()}))
+        return
+    print(f"{len(truth)} words in {minutes} minutes; the default threshold is marked")
+    print(f"{'threshold':>10} {'missed':>8} {'false accepts/h':>16} {'confusions':>11} {'latency':>9}")
+    for threshold, score in curve:
+        mark = "*" if threshold == settings.threshold else " "
+        print(
+            f"{threshold:9.2f}{mark} {score.miss_rate:8.1%} {score.false_accepts_per_hour:16.1f} "
+            f"{len(score.confusions):11} {score.median_latency_ms:6.0f} ms"
         )
