@@ -59,3 +59,12 @@ def test_links_lead_somewhere(repository: Path, readme: str) -> None:
     assert links
     for link in links:
         assert (repository / link).exists(), link
+
+
+def test_decisions_are_numbered_and_complete(repository: Path) -> None:
+    text = (repository / "docs" / "decisions.md").read_text(encoding="utf-8")
+    entries = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    assert [int(entry.split(".")[0]) for entry in entries] == list(range(1, len(entries) + 1))
+    for entry in entries:
+        for part in ("What", "Why", "Measured"):
+            assert f"**{part}.**" in entry, f"{entry.splitlines()[0]}: no {part}"
