@@ -31,7 +31,7 @@ class DetectionSettings:
     """
 
     smoothing_ms: float = 100.0
-    threshold: float = 0.6
+    threshold: float = 0.5
     word_thresholds: Mapping[str, float] = field(default_factory=dict)
     minimum_ms: float = 30.0
     refractory_ms: float = 600.0
