@@ -45,7 +45,7 @@ COMMANDS = (
     Command("theme", "Light / dark", ("T",), "Window", "Switch between light and dark"),
     Command("full_screen", "Full screen", ("F11",), "Window", checkable=True),
     Command("layout", "Restore the standard layout", ("Ctrl+L",), "Window", "All panels back in their places"),
-    Command("dismiss", "Dismiss messages, end enlargement", ("Escape",), "Window", direct=True),
+    Command("dismiss", "Dismiss, end enlargement", ("Escape",), "Window", direct=True),
     Command("help", "Keyboard shortcuts", ("F1", "?"), "Window", "Show all keys"),
     Command("quit", "Quit", ("Ctrl+Q",), "Window"),
 )

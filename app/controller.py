@@ -25,6 +25,7 @@ from kwscore.stream.telemetry import Engine
 OPEN_DEADLINE = 6.0  # s
 FIRST_SOUND = 2.0  # s that a device may take before it delivers
 CLOSE_DEADLINE = 1.5  # s
+HELD = 150  # columns whose loudest one is compared with the training
 RECORDED_DBFS = -20.0
 """Level of the loud part of a word in Speech Commands: 90th percentile of its 10 ms levels, median over words."""
 LOUDEST_DBFS = -3.0
@@ -239,8 +240,8 @@ class Controller:
         figures = runner.statistics() if runner is not None else None
         measured = figures is not None and figures.frames > 0
         history = self.worker.history
-        newest = history.view(None, 1) if history is not None and self.running else None
-        level = float(newest.level[0]) if newest else None
+        recent = history.view(None, HELD).level.tolist() if history is not None and self.running else []
+        level = recent[-1] if recent else None
         state, words = self._in_words()
         rate = f" · {status.native_rate / 1000:g} kHz" if status is not None and self.running else ""
         return Health(
@@ -252,7 +253,7 @@ class Controller:
             dropped=status.dropped if status else 0,
             overflows=status.overflows if status else 0,
             level=level,
-            level_word=self._level_word(level),
+            level_word=self._level_word(max(recent)) if recent else "",
             network=f"{self.network_name} · {self.network_hash}" if self.network_hash else "",
             notice="loading network…" if self._loading else "",
         )
@@ -287,8 +288,9 @@ class Controller:
                 source = build(choice)
                 source.start()
                 wait = getattr(source, "wait_delivering", None)
-                if wait is not None:
-                    wait(FIRST_SOUND)
+                if wait is not None and not wait(FIRST_SOUND) and self.running:
+                    source.stop()
+                    raise KWScopeError(f"{choice.label} delivers no sound: choose another source or unmute it.")
                 events.append(_Opened(token, choice, source))
             except KWScopeError as error:
                 events.append(_NotOpened(token, choice, str(error)))
@@ -398,11 +400,11 @@ class Controller:
             return lamp, note
         return "good", "listening" if self.choice.kind == "mic" else "playing"
 
-    def _level_word(self, level: float | None) -> str:
+    def _level_word(self, held: float) -> str:
         span = self.feed.training_level
-        if level is None or span is None:
+        if span is None:
             return ""
-        return "above training" if level > span[1] else "as trained" if level >= span[0] else "quiet"
+        return "louder than trained" if held > span[1] else "as trained" if held >= span[0] else "quieter than trained"
 
     def _release(self, source: Source | None) -> threading.Thread | None:
         """Stop a source in a thread of its own: with a frozen sound server that may never return."""

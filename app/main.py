@@ -51,8 +51,8 @@ def run(
 
     ``source``: mic, demo or a file; None: what was used last, a microphone the first time. ``model``: name or path of
     a network. ``screenshot``: leave a picture here and close after ``seconds`` of sound (5 where not given).
-    ``theme``: auto, light or dark. Returns 0, or 1 when no picture could be made. Raises KWScopeError for a file
-    that is not there.
+    ``theme``: auto, light or dark. ``KWSCOPE_WINDOW_SIZE`` (1280x720) in the environment sizes a picture's window.
+    Returns 0, or 1 when no picture could be made. Raises KWScopeError for a file that is not there.
     """
     logging.basicConfig(level=logging.WARNING)
     settings, complaint = store.load()

@@ -191,7 +191,7 @@ def _style_sheet(theme: Theme) -> str:
                   selection-background-color: {t.accent}; selection-color: {t.on_accent}; outline: none; }}
     QTableView::item {{ padding: 0 8px; }}
     QHeaderView::section {{ background: {t.surface}; color: {t.muted}; border: none; border-bottom: 1px solid {t.line};
-                            padding: 3px 8px; }}
+                            padding: 3px 11px; }}
     QTabBar::tab {{ background: {t.window}; color: {t.muted}; padding: 5px 12px; border: none; }}
     QTabBar::tab:selected {{ background: {t.surface}; color: {t.text}; border-top: 2px solid {t.accent}; }}
     QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -16,15 +17,41 @@ from app.panels.timepanel import TimePanel
 from app.theme import font
 from kwscore.constants import N_MELS
 
-# Band numbers whose centres lie nearest to round frequencies (HTK mel, 40 bands to 8 kHz).
-BAND_TICKS = ((6.6, "0.5"), (12.6, "1"), (20.8, "2"), (30.8, "4"), (39.4, "8 kHz"))
+TOP_HZ = 8000.0
+
+
+def mel(hertz: float) -> float:
+    """HTK mel, the scale on which the bands are equally wide."""
+    return 2595 * math.log10(1 + hertz / 700)
+
+
+def band_at(hertz: float) -> float:
+    """Where a frequency lies on the scale of bands; band m covers m to m + 1 and has its centre between."""
+    return mel(hertz) / mel(TOP_HZ) * (N_MELS + 1) - 0.5
+
+
+def centre(band: int) -> float:
+    """Centre of a band in Hz."""
+    return 700 * (10 ** (mel(TOP_HZ) * (band + 1) / (N_MELS + 1) / 2595) - 1)
+
+
+def kilohertz(band: int) -> str:
+    """A band's centre as people read it."""
+    hertz = centre(band)
+    return f"{hertz:.0f} Hz" if hertz < 1000 else f"{hertz / 1000:.1f} kHz"
 
 
 class BandMapPanel(TimePanel):
     """Colours by a fixed scale; the colour bar at the right carries the numbers."""
 
     low, high = 0.0, float(N_MELS)
-    ticks = BAND_TICKS
+    ticks = (
+        (band_at(500), "0.5"),
+        (band_at(1000), "1"),
+        (band_at(2000), "2"),
+        (band_at(4000), "4"),
+        (float(N_MELS), "8 kHz"),
+    )
     table: NDArray[np.uint32] = VIRIDIS
     floor: ClassVar[float] = 0.0
     ceiling: ClassVar[float] = 1.0

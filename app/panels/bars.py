@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -100,6 +100,11 @@ class BarsPanel(QWidget):
             painter.setPen(QColor(self.theme.accent if passed else self.theme.text))
             painter.drawText(QRectF(left + width, y, self.width() - left - width - 16, row), _RIGHT, f"{value:.2f}")
         painter.end()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            self.refresh()
+        return super().event(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._still = QPixmap()

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from app.colormaps import CIVIDIS
 from app.feed import Columns
-from app.panels.bandmap import BandMapPanel
+from app.panels.bandmap import BandMapPanel, kilohertz
 
 
 class SnrPanel(BandMapPanel):
@@ -27,4 +27,4 @@ class SnrPanel(BandMapPanel):
         return columns.snr
 
     def describe(self, columns: Columns) -> str:
-        return f"mean {columns.snr[0].mean():.2f}, best band {int(columns.snr[0].argmax()) + 1}"
+        return f"mean {columns.snr[0].mean():.2f}, best at {kilohertz(int(columns.snr[0].argmax()))}"

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from app.colormaps import VIRIDIS
 from app.feed import Columns
-from app.panels.bandmap import BandMapPanel
+from app.panels.bandmap import BandMapPanel, kilohertz
 
 
 class SpectrogramPanel(BandMapPanel):
@@ -28,4 +28,4 @@ class SpectrogramPanel(BandMapPanel):
 
     def describe(self, columns: Columns) -> str:
         band = int(columns.mel_db[0].argmax())
-        return f"loudest band {band + 1}: {columns.mel_db[0, band]:.0f} dB"
+        return f"loudest at {kilohertz(band)}: {columns.mel_db[0, band]:.0f} dB".replace("-", "−")

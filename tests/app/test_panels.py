@@ -136,3 +136,15 @@ def test_clock(seconds: float, text: str) -> None:
 def test_amplitude_scale() -> None:
     assert amplitude(0) == 1.0
     assert amplitude(-40) == pytest.approx(0.1)
+
+
+def test_band_scale_agrees_with_the_mel_filterbank() -> None:
+    from app.panels.bandmap import band_at, centre
+    from kwscore.models.melbank import mel_filterbank
+
+    bank = np.asarray(mel_filterbank())
+    bank = bank if bank.shape[0] == 40 else bank.T
+    for band in (10, 20, 30, 39):
+        peak = float(np.average(np.arange(bank.shape[1]), weights=bank[band])) * 16_000 / 512
+        assert centre(band) == pytest.approx(peak, rel=0.06)
+        assert band_at(centre(band)) == pytest.approx(band + 0.5)

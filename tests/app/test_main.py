@@ -1,0 +1,84 @@
+"""The application as a process: pictures, bad input, an unwritable settings folder, ends by itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtGui import QImage
+
+from app.main import run
+from kwscore.errors import KWScopeError
+from kwscore.models.checkpoint import shipped_checkpoints
+from tests.app.fakes import write_sound
+
+needs_network = pytest.mark.skipif(not shipped_checkpoints(), reason="no trained network is installed")
+CALL = """
+import sys
+from app.main import run
+sys.exit(run(source={source!r}, screenshot={picture!r}, seconds=1.5, theme={theme!r}))
+"""
+
+
+def start(source: str, picture: Path, theme: str = "light", **environment: str) -> subprocess.CompletedProcess[str]:
+    code = CALL.format(source=source, picture=str(picture), theme=theme)
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def pixels(path: Path) -> np.ndarray:
+    image = QImage(str(path)).convertToFormat(QImage.Format.Format_RGB32)
+    return np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4).copy()
+
+
+@needs_network
+@pytest.mark.parametrize(("scale", "theme"), [("1", "light"), ("2", "dark")])
+def test_a_picture_of_the_window(tmp_path: Path, scale: str, theme: str) -> None:
+    sound = write_sound(tmp_path / "bursts.wav", seconds=2.0)
+    picture = tmp_path / "window.png"
+    done = start(str(sound), picture, theme, QT_SCALE_FACTOR=scale, KWSCOPE_WINDOW_SIZE="1280x720")
+    assert done.returncode == 0, done.stderr
+    image = pixels(picture)
+    assert image.shape[:2] == (720 * int(scale), 1280 * int(scale))
+    assert len(np.unique(image.reshape(-1, 4)[::7], axis=0)) > 200
+    assert (image[:, :, 0].mean() > 128) == (theme == "light")
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.glob("*.part")] == []
+
+
+@needs_network
+def test_an_unwritable_settings_folder_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    code = "import sys; from app.main import run; sys.exit(run(source='demo', seconds=0.3))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "KWSCOPE_CONFIG_DIR": str(tmp_path / "file" / "folder")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0
+    assert [line for line in done.stderr.splitlines() if "KWSCOPE_CONFIG_DIR" in line]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_source_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
+    with pytest.raises(KWScopeError, match=r"There is no file .*nothing\.wav"):
+        run(source=str(tmp_path / "nothing.wav"))
+
+
+def test_the_window_starts_without_torch() -> None:
+    code = "import sys, app.main; sys.exit(bool({'torch', 'sounddevice', 'soundfile'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], timeout=120)
+    assert done.returncode == 0
