@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kwscore.board.fields import encode_telemetry
 from kwscore.board.protocol import Info, Mask, Mode, Sizes
-from kwscore.constants import LABELS, N_MELS
+from kwscore.constants import LABELS, N_MELS, WINDOW
 from kwscore.stream.telemetry import Engine, Telemetry
 
 _CLOCK = 50_000_000
@@ -40,6 +40,9 @@ class EngineCore:
         sizes = Sizes(len(LABELS), len(engine.expert_names), engine.blocks, engine.channels, N_MELS)
         self.info = Info(clock_hz=_CLOCK, sizes=sizes, mode=Mode.FEATURES if features else Mode(0))
         self.model_id = model_id_of(engine.model_hash)
+        # Compiled engines compile at their first frame, which would look like a board that hangs.
+        engine.process(np.zeros(WINDOW, np.int16))
+        engine.reset()
 
     def load(self, image: bytes, model_id: int) -> bool:
         """Whether the image is of the engine's network."""

@@ -174,7 +174,7 @@ def test_an_unplugged_board_is_lost_and_comes_back(bench: Bench, kind: str) -> N
     engine = bench.engine(board.port, MODEL)
     engine.process(speech_like(10))
     board.unplug()
-    with pytest.raises(BoardLostError, match="plug|virtual board"):
+    with pytest.raises(BoardLostError, match=r"plug|virtual board"):
         until_lost(engine)
     assert engine.client.wait_for(State.LOST, timeout=GENEROUS)
     board.plug()
