@@ -79,6 +79,13 @@ def check_x_libraries() -> None:
         ) from error
 
 
+def _check_microphone() -> None:
+    from kwscore.audio.devices import list_devices
+
+    if not list_devices():
+        raise KWScopeError("No microphone was found: connect one, or use --source demo or a file")
+
+
 def picture_path() -> Path:
     """Where the picture of a window without a screen goes: here if this folder is writable, else the temporary one."""
     here = Path.cwd()
@@ -99,6 +106,8 @@ def open_window(
         source = source or "demo"
         screenshot = screenshot or str(picture_path())
         seconds = seconds or HEADLESS_SECONDS
+        if source == "mic":
+            _check_microphone()  # with nobody there to see the window's message it would only wait
         print(f"{reason}: working without one for {seconds:g} s on {source}.", file=sys.stderr, flush=True)
     else:
         check_x_libraries()

@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
+from kwscore.audio import devices
 from kwscore.cli.main import app
 
 
@@ -27,6 +29,15 @@ def test_without_a_screen_it_says_so_and_leaves_a_picture(checkpoint: Path, tmp_
     assert done.stdout.splitlines()[-1] == f"Picture of the window: {picture}"
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size > 20_000, "a window with panels, not an empty one"
+
+
+def test_without_screen_and_microphone_it_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(devices, "list_devices", list)
+    result = CliRunner().invoke(app, ["--source", "mic"])
+    assert result.exit_code == 2
+    assert result.stderr == "kwscope: No microphone was found: connect one, or use --source demo or a file\n"
 
 
 def test_a_missing_source_is_a_sentence() -> None:
