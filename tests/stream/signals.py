@@ -33,6 +33,10 @@ def named_signals(seconds: float = 2.5) -> dict[str, PCM]:
     rng = np.random.default_rng(7)
     n = int(seconds * 16000)
     noise = rng.normal(0, 1, n)
+    before_block_1 = 70 * 160
+    early = np.where(np.arange(n) < before_block_1, 0.003, 0.1)  # forgotten by the anchor exactly at frame 150
+    dip = np.full(n, 0.1)
+    dip[71 * 160 : 75 * 160 + 512] = 0.003  # five frames whose mean belongs to the anchor's second block by one frame
     step = np.where(np.arange(n) < n // 2, 0.003, 0.3)
     silence_in_noise = 0.05 * noise
     silence_in_noise[n // 3 : 2 * n // 3] = 0
@@ -42,6 +46,8 @@ def named_signals(seconds: float = 2.5) -> dict[str, PCM]:
         "faint": to_int16(1e-4 * noise),
         "silence": np.zeros(n, np.int16),
         "silence between": to_int16(silence_in_noise),
+        "noise step before the anchor's second block": to_int16(early * noise),
+        "dip at the start of the anchor's second block": to_int16(dip * noise),
         "noise step of 40 dB": to_int16(step * noise),
         "clipped": to_int16(3.0 * noise),
         "full scale square wave": np.where(np.arange(n) // 40 % 2, 32767, -32768).astype(np.int16),
