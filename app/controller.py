@@ -155,7 +155,6 @@ class Controller:
 
                 def progress(sentence: str) -> None:
                     events.append(Notice("compile", sentence, "info"))
-                    time.sleep(0.2)  # compiling holds the interpreter: let the window paint the sentence first
 
                 engine, level = load(name, progress)
                 events.append(_Loaded(token, name, engine, level))
@@ -437,11 +436,14 @@ def _standard_network() -> str:
 def _load_engine(name: str, progress: Callable[[str], None]) -> tuple[Engine, tuple[float, float] | None]:
     """The float engine of a network (empty: the standard one), compiled, and the levels it was trained on."""
     from kwscore.models.checkpoint import load_arrays
+    from kwscore.stream.choose import load_engine
     from kwscore.stream.engine import StreamEngine
 
-    config, arrays, card = load_arrays(name or _standard_network())
-    engine = StreamEngine((config, arrays))
-    engine.warm_up(progress)
+    wanted = name or _standard_network()
+    _, _, card = load_arrays(wanted)
+    engine = load_engine(wanted)
+    if isinstance(engine, StreamEngine):
+        engine.warm_up(progress)
     return engine, _training_level(card)
 
 

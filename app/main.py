@@ -75,8 +75,8 @@ def run(
     for key, sentence in (("settings", complaint), ("detection", odd)):
         if sentence:
             window.notify(key, sentence, "warning")
+    window.ready.connect(controller.start)  # loading competes with painting for the interpreter: after the first frame
     window.show()
-    QTimer.singleShot(0, controller.start)  # after the first paint
     if app.platformName() == "offscreen":
         window.heard.connect(lambda word: print(f"{word.seconds:8.2f} s  {word.word:<6} {word.score:.2f}", flush=True))
     ending = _Ending(window, screenshot, seconds)

@@ -11,7 +11,8 @@ from kwscore.errors import KWScopeError
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """``kind``: mic, file or demo. ``value``: the device's id ("host API: name", empty for the default) or the path."""
+    """``kind``: mic, file or demo. ``value``: the device's id ("host API: name", empty for the default) or the path
+    of a sound or of a playlist (JSON)."""
 
     kind: str
     value: str = ""
@@ -42,6 +43,10 @@ class Choice:
             from kwscore.audio.playlist import PlaylistSource
 
             return PlaylistSource(loop=True)
+        if self.kind == "file" and self.value.lower().endswith(".json"):
+            from kwscore.audio.playlist import PlaylistSource
+
+            return PlaylistSource(self.value)
         if self.kind == "file":
             from kwscore.audio.file import FileSource
 

@@ -39,7 +39,7 @@ from kwscore.stream.detection import DetectionSettings
 
 FRAME_MS = 33
 STATUS_EVERY = 8  # frames
-SOUND_FILES = "Sound (*.wav *.flac *.ogg *.opus *.mp3 *.aiff *.aif);;All files (*)"
+SOUND_FILES = "Sound and playlists (*.wav *.flac *.ogg *.opus *.mp3 *.aiff *.aif *.json);;All files (*)"
 NETWORK_FILES = "Networks (*.safetensors *.pt);;All files (*)"
 Panel = TimePanel | ReadoutPanel | BarsPanel | LogPanel | DetectionPanel
 TIME_PANELS = (WaveformPanel, SpectrogramPanel, SnrPanel, RoutingPanel, DeltaPanel, PosteriorPanel)
@@ -49,6 +49,7 @@ class MainWindow(QMainWindow):
     """The instrument. The controller does the work; the window shows it and passes on what the user wants."""
 
     heard = Signal(object)  # Detected
+    ready = Signal()  # the first frame has been painted
 
     def __init__(self, controller: Controller, settings: store.Settings, *, keep: bool = True) -> None:
         """``keep``: remember layout and settings on closing."""
@@ -176,6 +177,8 @@ class MainWindow(QMainWindow):
         if self._frame % STATUS_EVERY == 0:
             self._slow_tick()
         self._frame += 1
+        if self._frame == 2:
+            self.ready.emit()
 
     def _slow_tick(self) -> None:
         """What need not follow every frame."""
