@@ -79,19 +79,24 @@ def _syllable(rng: np.random.Generator, t: NDArray[np.float64]) -> NDArray[np.fl
 def _peaks(image: Image, audio: Sequence[Pcm]) -> dict[str, list[float]]:
     """Largest magnitudes of the tensors that have a format, in real units."""
     engine = FixedEngine(image)
-    layers, channels, states = image.sizes.layers, image.sizes.channels, image.sizes.states
-    peaks = {name: [0.0] * (layers if name in BLOCK_FORMATS else 1) for name in (*_GLOBAL, *_BLOCK)}
+    channels, states = image.sizes.channels, image.sizes.states
     parts = {"up": slice(0, channels), "c": slice(1 + states, None)}
+    largest = {
+        name: np.zeros(image.sizes.layers if name in BLOCK_FORMATS else 1, np.int64) for name in (*_GLOBAL, *_BLOCK)
+    }
     for stream in audio:
         engine.reset()
-        for trace in engine.trace(stream):
+        for trace in engine.visit(stream):
             for name, (tensor, *_) in (_GLOBAL | _BLOCK).items():
                 array = getattr(trace, tensor)
-                rows = array if name in BLOCK_FORMATS else [array]
-                for i, row in enumerate(rows):
-                    value = float(np.abs(row[parts.get(name, slice(None))]).max())
-                    peaks[name][i] = max(peaks[name][i], value * 2.0 ** -image.formats[name][i])
-    return peaks
+                rows = array.reshape(len(largest[name]), -1)
+                if name in parts:
+                    rows = rows[:, parts[name]]
+                np.maximum(largest[name], np.maximum(rows.max(1), -rows.min(1)), out=largest[name])
+    return {
+        name: [float(v) * 2.0**-f for v, f in zip(peaks, image.formats[name], strict=True)]
+        for name, peaks in largest.items()
+    }
 
 
 def _narrowed(config: NetworkConfig, peaks: Mapping[str, list[float]]) -> dict[str, tuple[int, ...]]:

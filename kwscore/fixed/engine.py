@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -105,14 +105,16 @@ class FixedEngine:
         rows = [self._compute(part, frames).logits for part, frames in self._parts(to_pcm(samples), _BATCH)]
         return np.concatenate(rows).astype(np.int16) if rows else np.zeros((0, 12), np.int16)
 
-    def trace(self, samples: NDArray[np.generic]) -> list[layout.Trace]:
-        """Like ``process``, but every intermediate tensor of each finished frame."""
-        traces = []
+    def visit(self, samples: NDArray[np.generic]) -> Iterator[layout.Trace]:
+        """Like ``trace`` without copies: each yielded trace is overwritten by the next frame."""
         for part, frames in self._parts(to_pcm(samples), 1):
             self._compute(part, frames)
             if frames:
-                traces.append(layout.Trace(*(array.copy() for array in self._trace)))
-        return traces
+                yield self._trace
+
+    def trace(self, samples: NDArray[np.generic]) -> list[layout.Trace]:
+        """Like ``process``, but every intermediate tensor of each finished frame."""
+        return [layout.Trace(*(array.copy() for array in trace)) for trace in self.visit(samples)]
 
     def reset(self) -> None:
         """Return to the state of a new engine."""

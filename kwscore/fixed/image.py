@@ -178,12 +178,8 @@ def check_ranges(image: Image, where: str) -> None:
         if array.size and int(array.max()) > MAX_SHIFT:
             raise KWScopeError(f"{where} shifts {field} by more than {MAX_SHIFT}: it is damaged, export it again.")
     for field, array in zip(at.Constants._fields, _arrays(image.const), strict=True):
-        bits = _BITS[field]
-        parts = [(array, bits)] if isinstance(bits, int) else [
-            (array.take(i, _BITS_AXIS[field]), b) for i, b in enumerate(bits)
-        ]  # fmt: skip
-        for part, b in parts:
-            low, high = (-(1 << -b - 1), (1 << -b - 1) - 1) if b < 0 else (0, (1 << b) - 1)
+        for index, low, high in field_ranges(field, array):
+            part = array[index]
             if part.size and not (low <= int(part.min()) and int(part.max()) <= high):
                 raise KWScopeError(
                     f"{where} has a value of {field} outside {low}..{high}, which the datapath cannot hold: "
@@ -192,6 +188,19 @@ def check_ranges(image: Image, where: str) -> None:
     prior, horizon = int(image.const.scalar[at.NORM_PRIOR]), int(image.const.scalar[at.NORM_HORIZON])
     if prior < 1 or horizon < 2:
         raise KWScopeError(f"{where} needs a norm prior of at least 1 frame and a horizon of at least 2.")
+
+
+def field_ranges(field: str, array: NDArray[np.int64]) -> list[tuple[tuple[slice | int, ...], int, int]]:
+    """Index, lowest and highest allowed value of each part of a field of ``Constants`` that has a width of its own."""
+    bits = _BITS[field]
+    if isinstance(bits, int):
+        return [((slice(None),), *_range(bits))]
+    axis = _BITS_AXIS[field]
+    return [((*(slice(None),) * axis, i), *_range(b)) for i, b in enumerate(bits)]
+
+
+def _range(bits: int) -> tuple[int, int]:
+    return (-(1 << -bits - 1), (1 << -bits - 1) - 1) if bits < 0 else (0, (1 << bits) - 1)
 
 
 def _arrays(fields: Any) -> tuple[NDArray[np.int64], ...]:
