@@ -47,7 +47,7 @@ class Arrangement:
     def share_out(self) -> None:
         """Standard widths and heights."""
         window, docks = self.window, self.docks
-        right = max(270, min(420, window.width() // 4))
+        right = max(270, min(640, window.width() // 4))
         window.resizeDocks(
             [docks["waveform"], docks["readout"]], [window.width() - right, right], Qt.Orientation.Horizontal
         )

@@ -139,6 +139,8 @@ class Controller:
 
     def set_source(self, choice: Choice) -> None:
         """Open another source; the present one is heard until the new one delivers."""
+        if choice.kind == "mic" and choice == self.choice and self.running and self._state is SourceState.RUNNING:
+            return  # already heard, and some devices cannot be opened twice
         if self._engine is None and not self._loading:
             self.set_network(self.network_choice)
         self._open(choice)
@@ -240,7 +242,7 @@ class Controller:
         measured = figures is not None and figures.frames > 0
         history = self.worker.history
         recent = history.view(None, HELD).level.tolist() if history is not None and self.running else []
-        level = recent[-1] if recent else None
+        level = max(recent) if recent else None
         state, words = self._in_words()
         rate = f" · {status.native_rate / 1000:g} kHz" if status is not None and self.running else ""
         return Health(
@@ -252,7 +254,7 @@ class Controller:
             dropped=status.dropped if status else 0,
             overflows=status.overflows if status else 0,
             level=level,
-            level_word=self._level_word(max(recent)) if recent else "",
+            level_word=self._level_word(level),
             network=f"{self.network_name} · {self.network_hash}" if self.network_hash else "",
             notice="loading network…" if self._loading else "",
         )
@@ -399,9 +401,9 @@ class Controller:
             return lamp, note
         return "good", "listening" if self.choice.kind == "mic" else "playing"
 
-    def _level_word(self, held: float) -> str:
+    def _level_word(self, held: float | None) -> str:
         span = self.feed.training_level
-        if span is None:
+        if span is None or held is None:
             return ""
         return "louder than trained" if held > span[1] else "as trained" if held >= span[0] else "quieter than trained"
 

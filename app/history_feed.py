@@ -45,6 +45,8 @@ class HistoryFeed:
         """Take a copy of the ``shown`` columns before ``end``; everything read until the next call is of this copy."""
         if self._history is None:
             return
+        while self.marks and self.marks[0].column < self._history.first:
+            del self.marks[0]
         held = self._view
         if held is None or held.end != end or len(held) < min(shown, end - self.first):
             self._view = self._history.view(end, shown + MARGIN)

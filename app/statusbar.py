@@ -32,7 +32,7 @@ _TIPS = {
     "hop": "Time that the network needs for one hop of 10 ms: median and 99th percentile of the last hops",
     "load": "Share of the time that the network computes: at 100 % it could not keep up",
     "lost": "Samples lost between the device and the network, and overflows that the device reported; both should be 0",
-    "level": "Level of the sound against the range that the network was trained on",
+    "level": "Loudest level of the last 1.5 s against the range that the network was trained on",
     "network": "Network and the first digits of the SHA-256 of its weights",
 }
 

@@ -10,7 +10,7 @@ from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from app import icons
-from app.commands import BY_NAME, shown_keys, tooltip
+from app.commands import BY_NAME, tooltip
 from app.sources import DEMO, MICROPHONE, Choice
 from app.theme import Theme
 
@@ -143,7 +143,8 @@ class ToolBar(QToolBar):
         menu.addAction(self.actions_by_name["open"])
         if self.choice.kind == "file":
             self._choice(menu, group, self.choice.label, self.choice, "")
-        menu.addSection("Microphones")
+        menu.addSeparator()
+        menu.addAction("Microphones").setEnabled(False)
         if self.devices:
             self._choice(menu, group, "System default", MICROPHONE, "microphone")
         for api in dict.fromkeys(device.host_api for device in self.devices):
@@ -164,7 +165,7 @@ class ToolBar(QToolBar):
         action.setChecked(choice == self.choice)
         action.setToolTip(choice.value or text)
         if command:
-            action.setText(f"{text}\t{shown_keys(BY_NAME[command])}")
+            action.setText(f"{text}\t{BY_NAME[command].keys[0]}")
         group.addAction(action)
         action.triggered.connect(lambda: self.source_chosen.emit(choice))
 

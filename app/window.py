@@ -7,8 +7,16 @@ import sys
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QTabWidget, QToolBar, QWidget
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QResizeEvent,
+    QShowEvent,
+)
+from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QTabWidget, QToolBar, QWidget
 
 from app import settings as store
 from app import theme as themes
@@ -418,6 +426,12 @@ class MainWindow(QMainWindow):
         QTimer.singleShot(0, self.arrangement.place_axis)
 
     # -- events -----------------------------------------------------------------------------------------------
+
+    def createPopupMenu(self) -> QMenu:
+        """The menu of a right click on a title: the panels, and none of the fixed bars."""
+        menu = QMenu(self)
+        menu.addActions([dock.toggleViewAction() for dock in self.docks.values()])
+        return menu
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Keys that a table or a slider may want first come here when nobody else took them."""

@@ -402,3 +402,24 @@ def test_status_bar_tells_losses_and_state(open_window: OpenWindow, qtbot) -> No
     text = " ".join(label.text() for label in window.status.fields.values())
     for part in ("listening", "48 kHz", "hop", "p99", "load", "dropped", "overflows 0", "Loudness"):
         assert part in text
+
+
+def test_a_dropped_file_is_played(open_window: OpenWindow, qtbot, sound: Path) -> None:
+    from PySide6.QtCore import QMimeData, QUrl
+    from PySide6.QtGui import QDragEnterEvent, QDropEvent
+
+    window = open_window(MICROPHONE, build_source=microphone_or_file(Device()))
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(sound))])
+    copy, none = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(50, 50), copy, data, LEFT, none)
+    window.dragEnterEvent(enter)
+    assert enter.isAccepted()
+    window.dropEvent(QDropEvent(QPointF(50, 50), copy, data, LEFT, none))
+    qtbot.waitUntil(lambda: len(window.log.model.rows) == 2, timeout=20_000)
+
+
+def test_a_right_click_offers_panels_only(open_window: OpenWindow) -> None:
+    window = open_window(MICROPHONE, build_source=lambda choice: Device())
+    texts = [action.text() for action in window.createPopupMenu().actions()]
+    assert texts == [dock.windowTitle() for dock in window.docks.values()]
