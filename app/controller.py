@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from app import networks
 from app.feed import Mark
 from app.history_feed import HistoryFeed
 from app.sources import DEMO, Choice
@@ -26,10 +27,6 @@ OPEN_DEADLINE = 6.0  # s
 FIRST_SOUND = 2.0  # s that a device may take before it delivers
 CLOSE_DEADLINE = 1.5  # s
 HELD = 150  # columns whose loudest one is compared with the training
-RECORDED_DBFS = -20.0
-"""Level of the loud part of a word in Speech Commands: 90th percentile of its 10 ms levels, median over words."""
-LOUDEST_DBFS = -3.0
-DEFAULT_NETWORK = "NanoMamba-Tiny-DualPCEN"
 log = logging.getLogger(__name__)
 
 __all__ = ["Controller", "Detected", "DevicesFound", "Notice"]
@@ -100,7 +97,7 @@ class Controller:
         self.worker.settings = self.detection
         self._fall_back = fall_back
         self._build_source = build_source
-        self._load_engine = load_engine or _load_engine
+        self._load_engine = load_engine or networks.load_engine
         self._source: Source | None = None
         self._engine: Engine | None = None
         self._token = 0
@@ -203,9 +200,7 @@ class Controller:
 
     def networks(self) -> list[str]:
         """Names of the networks that come with KWScope."""
-        from kwscore.models.checkpoint import shipped_checkpoints
-
-        return list(shipped_checkpoints())
+        return networks.names()
 
     # -- what the window asks ---------------------------------------------------------------------------------
 
@@ -422,37 +417,3 @@ def _thread(name: str, work: Callable[[], object]) -> threading.Thread:
     thread = threading.Thread(target=work, name=name, daemon=True)
     thread.start()
     return thread
-
-
-def _standard_network() -> str:
-    from kwscore.models.checkpoint import shipped_checkpoints
-
-    names = list(shipped_checkpoints())
-    if not names:
-        raise KWScopeError(
-            "No trained network is installed: open a checkpoint file (Ctrl+Shift+O), or run kwscope train."
-        )
-    return DEFAULT_NETWORK if DEFAULT_NETWORK in names else names[0]
-
-
-def _load_engine(name: str, progress: Callable[[str], None]) -> tuple[Engine, tuple[float, float] | None]:
-    """The float engine of a network (empty: the standard one), compiled, and the levels it was trained on."""
-    from kwscore.models.checkpoint import load_arrays
-    from kwscore.stream.choose import load_engine
-    from kwscore.stream.engine import StreamEngine
-
-    wanted = name or _standard_network()
-    _, _, card = load_arrays(wanted)
-    engine = load_engine(wanted)
-    if isinstance(engine, StreamEngine):
-        engine.warm_up(progress)
-    return engine, _training_level(card)
-
-
-def _training_level(card: object) -> tuple[float, float] | None:
-    """Levels of a word's loud part, dBFS, that training covered: the recipe's gains around recordings as they are."""
-    try:
-        low, high = card["recipe"]["streams"]["level"]  # type: ignore[index]
-        return RECORDED_DBFS + float(low), min(RECORDED_DBFS + float(high), LOUDEST_DBFS)
-    except (KeyError, TypeError, ValueError):
-        return None

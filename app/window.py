@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import sys
-from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -16,7 +15,7 @@ from PySide6.QtGui import (
     QResizeEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QTabWidget, QToolBar, QWidget
+from PySide6.QtWidgets import QMenu, QTabWidget, QToolBar, QWidget
 
 from app import settings as store
 from app import theme as themes
@@ -38,22 +37,20 @@ from app.panels.snr import SnrPanel
 from app.panels.spectrogram import SpectrogramPanel
 from app.panels.timepanel import TimePanel
 from app.panels.waveform import WaveformPanel
-from app.sources import DEMO, MICROPHONE, Choice
+from app.sources import Choice
 from app.statusbar import StatusBar
 from app.timeline import Timeline
 from app.toolbar import Device, ToolBar
-from app.zoom import PITCHES, nearest
+from app.window_commands import Panel, WindowCommands
+from app.zoom import nearest
 from kwscore.stream.detection import DetectionSettings
 
 FRAME_MS = 33
 STATUS_EVERY = 8  # frames
-SOUND_FILES = "Sound and playlists (*.wav *.flac *.ogg *.opus *.mp3 *.aiff *.aif *.json);;All files (*)"
-NETWORK_FILES = "Networks (*.safetensors *.pt);;All files (*)"
-Panel = TimePanel | ReadoutPanel | BarsPanel | LogPanel | DetectionPanel
 TIME_PANELS = (WaveformPanel, SpectrogramPanel, SnrPanel, RoutingPanel, DeltaPanel, PosteriorPanel)
 
 
-class MainWindow(QMainWindow):
+class MainWindow(WindowCommands):
     """The instrument. The controller does the work; the window shows it and passes on what the user wants."""
 
     heard = Signal(object)  # Detected
@@ -151,7 +148,7 @@ class MainWindow(QMainWindow):
         self.timeline.moved_to.connect(self.show_moment)
         self.timeline.live_wanted.connect(self.do_live)
         self.log.export_wanted.connect(self.do_export)
-        self.log.moment_wanted.connect(lambda column: self.show_moment(column + self._shown_columns() // 3))
+        self.log.moment_wanted.connect(lambda column: self.show_moment(column + self.shown_columns() // 3))
         self.detection.changed.connect(self._detection_changed)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_theme)
 
@@ -181,7 +178,7 @@ class MainWindow(QMainWindow):
             self.readout.advance(end, self.controller.caption(end))
         if self.bars.isVisible():
             self.bars.advance(end)
-        self.timeline.advance(end, self._shown_columns(), self.display.frozen)
+        self.timeline.advance(end, self.shown_columns(), self.display.frozen)
         if self._frame % STATUS_EVERY == 0:
             self._slow_tick()
         self._frame += 1
@@ -212,193 +209,8 @@ class MainWindow(QMainWindow):
             self.toolbar.device_notice = event.notice
             self.toolbar.fill_source_menu()
 
-    def notify(self, key: str, text: str, level: str = "error") -> None:
-        """Show one sentence; an empty one takes the message with this key away."""
-        if text:
-            self.banner.show_message(key, text, level)
-        else:
-            self.banner.dismiss(key)
-
     def _device_pitch(self) -> int:
         return max(1, round(self.display.pitch * self.devicePixelRatioF()))
-
-    def _shown_columns(self) -> int:
-        return next((p.visible_columns for p in self.time_panels.values() if p.isVisible()), 500)
-
-    # -- commands ---------------------------------------------------------------------------------------------
-
-    def do_run(self) -> None:
-        if self.controller.running:
-            self.controller.stop()
-        else:
-            self.do_live()
-            self.controller.start()
-        self.toolbar.set_running(self.controller.running)
-
-    def do_reset(self) -> None:
-        self.do_live()
-        self.controller.reset()
-
-    def do_demo(self) -> None:
-        self.listen_to(DEMO)
-
-    def do_microphone(self) -> None:
-        self.listen_to(MICROPHONE)
-
-    def do_open(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Open sound file", self.settings.folder, SOUND_FILES)
-        if name:
-            self.settings.folder = str(Path(name).parent)
-            self.listen_to(Choice("file", name))
-
-    def do_rescan(self) -> None:
-        self.toolbar.device_notice = "Looking for microphones…"
-        self.controller.find_devices(again=True)
-
-    def do_open_network(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Open network file", self.settings.folder, NETWORK_FILES)
-        if name:
-            self.use_network(name)
-
-    def do_freeze(self, on: bool) -> None:
-        self.display.freeze(on)
-
-    def do_back(self) -> None:
-        self.move_back(50)
-
-    def do_forward(self) -> None:
-        self.move_back(-50)
-
-    def do_page_back(self) -> None:
-        self.move_back(self._shown_columns() * 9 // 10)
-
-    def do_page_forward(self) -> None:
-        self.move_back(-self._shown_columns() * 9 // 10)
-
-    def do_oldest(self) -> None:
-        self.show_moment(self.feed.first + self._shown_columns())
-
-    def do_live(self) -> None:
-        self.actions_by_name["freeze"].setChecked(False)
-        self.display.freeze(False)
-
-    def do_zoom_in(self) -> None:
-        self.zoom(1)
-
-    def do_zoom_out(self) -> None:
-        self.zoom(-1)
-
-    def do_detection(self, on: bool) -> None:
-        self.docks["detection"].setVisible(on)
-        if on:
-            self.docks["detection"].raise_()
-
-    def do_export(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(
-            self, "Export detections", str(Path(self.settings.folder, "detections.csv")), "CSV (*.csv)"
-        )
-        if name:
-            self.export_to(Path(name))
-
-    def do_picture(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(
-            self, "Save picture", str(Path(self.settings.folder, "kwscope.png")), "PNG (*.png)"
-        )
-        if name:
-            self.save_picture(Path(name))
-
-    def do_theme(self) -> None:
-        self.settings.theme = "light" if self.theme.dark else "dark"
-        self.apply_theme(themes.resolve(self.settings.theme))
-
-    def do_full_screen(self, on: bool) -> None:
-        if on:
-            self.showFullScreen()
-        else:
-            self.showNormal()
-
-    def do_layout(self) -> None:
-        self.arrangement.standard()
-        self.display.pitch = PITCHES[1]
-
-    def do_dismiss(self) -> None:
-        if self.arrangement.enlarged is not None:
-            self.arrangement.end_enlargement()
-        self.banner.dismiss_all()
-
-    def do_help(self) -> None:
-        self.overlay.toggle()
-
-    def do_quit(self) -> None:
-        self.close()
-
-    # -- what the commands need -------------------------------------------------------------------------------
-
-    def listen_to(self, choice: Choice) -> None:
-        """Switch to another source; the present one goes on until the new one delivers."""
-        self.do_live()
-        for key in ("source", "fall-back"):
-            self.notify(key, "")
-        self.settings.source = choice.as_text()
-        self.controller.set_source(choice)
-        self.toolbar.set_choice(self.controller.choice, self.controller.source_note)
-
-    def use_network(self, name: str) -> None:
-        """Switch to another network by name or path."""
-        self.notify("network", "")
-        self.controller.set_network(name)
-
-    def move_back(self, columns: int) -> None:
-        """Move into the past (or with a negative number towards now); the display freezes."""
-        if self.feed.end:
-            self.show_moment(self.display.end - columns)
-
-    def show_moment(self, end: int) -> None:
-        """Freeze the display so that column ``end`` is the newest one shown."""
-        self.display.freeze(True)
-        self.display.go_to(end, self._shown_columns())
-        self.actions_by_name["freeze"].setChecked(True)
-
-    def zoom(self, steps: int) -> None:
-        place = PITCHES.index(nearest(self.display.pitch)) + steps
-        self.display.pitch = PITCHES[min(max(place, 0), len(PITCHES) - 1)]
-
-    def apply_theme(self, theme: themes.Theme) -> None:
-        self.theme = theme
-        app = QApplication.instance()
-        assert isinstance(app, QApplication)
-        themes.apply(app, theme)
-        for part in (
-            self.toolbar,
-            self.banner,
-            self.timeline,
-            self.status,
-            *self.panels.values(),
-            *self.docks.values(),
-        ):
-            part.set_theme(theme)
-        self.overlay.theme = theme
-
-    def export_to(self, path: Path) -> None:
-        """Write the detections; trouble becomes a message."""
-        try:
-            self.log.write_csv(path)
-        except OSError as error:
-            self.notify("export", f"{path} cannot be written ({error.strerror or error}): choose another folder.")
-        else:
-            self.notify("export", f"{len(self.log.model.rows)} detections were written to {path}.", "info")
-
-    def save_picture(self, path: Path) -> bool:
-        """Save the window as PNG, written beside and renamed; trouble becomes a message and False."""
-        beside = path.with_name(path.name + ".part")
-        if self.grab().save(str(beside), "PNG"):
-            try:
-                beside.replace(path)
-                return True
-            except OSError:
-                pass
-        self.notify("picture", f"The picture {path} cannot be written: choose another folder.")
-        return False
 
     def _detection_changed(self, settings: DetectionSettings) -> None:
         self.controller.set_detection(settings)
@@ -458,11 +270,11 @@ class MainWindow(QMainWindow):
             self.actions_by_name["full_screen"].setChecked(self.isFullScreen())
         super().changeEvent(event)
 
-    def dragEnterEvent(self, event) -> None:
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls() and event.mimeData().urls()[0].isLocalFile():
             event.acceptProposedAction()
 
-    def dropEvent(self, event) -> None:
+    def dropEvent(self, event: QDropEvent) -> None:
         self.listen_to(Choice("file", event.mimeData().urls()[0].toLocalFile()))
 
     def remember(self) -> str:

@@ -89,7 +89,7 @@ def test_keys_scroll_back_and_end_returns(open_window: OpenWindow, qtbot) -> Non
     for _ in range(5):
         qtbot.keyClick(window, Qt.Key.Key_Plus)  # fewest columns on the screen
     window.tick()
-    shown = window._shown_columns()
+    shown = window.shown_columns()
     qtbot.waitUntil(lambda: window.feed.end > 3 * shown, timeout=30_000)
     newest = window.display.end
     qtbot.keyClick(window, Qt.Key.Key_Left)
@@ -112,7 +112,7 @@ def test_wheel_and_drag_scroll_back(open_window: OpenWindow, qtbot) -> None:
     window, _ = live(open_window, qtbot)
     window.display.pitch = 8
     window.tick()
-    shown = window._shown_columns()
+    shown = window.shown_columns()
     qtbot.waitUntil(lambda: window.feed.end > 2 * shown, timeout=30_000)
     panel = window.time_panels["spectrogram"]
     middle = QPointF(panel.plot.center())
@@ -135,7 +135,7 @@ def test_the_timeline_is_dragged_and_leads_back(open_window: OpenWindow, qtbot) 
     window, _ = live(open_window, qtbot)
     window.display.pitch = 8
     window.tick()
-    qtbot.waitUntil(lambda: window.feed.end > 3 * window._shown_columns(), timeout=30_000)
+    qtbot.waitUntil(lambda: window.feed.end > 3 * window.shown_columns(), timeout=30_000)
     window.tick()
     track = window.timeline.track
     qtbot.mouseClick(window.timeline, LEFT, pos=QPoint(round(track.left() + track.width() / 2), 12))
@@ -301,7 +301,7 @@ def test_a_double_click_in_the_log_shows_the_moment(open_window: OpenWindow, qtb
     window.log.table.doubleClicked.emit(index)
     column = window.log.model.rows[1].column
     assert window.display.frozen
-    assert window.display.end - window._shown_columns() < column < window.display.end
+    assert window.display.end - window.shown_columns() < column < window.display.end
 
 
 def test_messages_stand_until_dismissed(open_window: OpenWindow, qtbot) -> None:
