@@ -128,8 +128,9 @@ class State(NamedTuple):
 class Trace(NamedTuple):
     """Every intermediate result of the newest frame: what the RTL is compared with, stage by stage."""
 
-    windowed: I8  # (512,) s18, unit 1/65536
-    spectrum: I8  # (2, 512) real and imaginary part, s25
+    gain: I8  # (1,) left shift g of the frame, 0..15
+    windowed: I8  # (512,) s18, unit 1/65536 / 2^g
+    spectrum: I8  # (2, 512) real and imaginary part, s25, same unit
     magnitude: I8  # (257,) u24, unit 1/65536
     anchor: I8  # (257,) u24.8
     floor: I8  # (257,) u24.8
@@ -216,7 +217,7 @@ def trace_shapes(s: Sizes) -> dict[str, tuple[int, ...]]:
     layers, d, channels, states = s.layers, s.d, s.channels, s.states
     bins, bands = (N_FREQ,), (N_MELS,)
     return {
-        "windowed": (WINDOW,), "spectrum": (2, WINDOW), "magnitude": bins, "anchor": bins, "floor": bins,
+        "gain": (1,), "windowed": (WINDOW,), "spectrum": (2, WINDOW), "magnitude": bins, "anchor": bins, "floor": bins,
         "ratio": bins, "mel": bands, "mel_ratio": bands, "snr": bands, "energy": bands, "log_energy": bands,
         "routing": (4,), "envelope": (s.experts, N_MELS), "expert": (s.experts, N_MELS), "feature": bands,
         "mean": bands, "var": bands, "normed": bands, "x": (layers + 1, d), "ln": (layers, d),

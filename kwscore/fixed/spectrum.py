@@ -14,10 +14,14 @@ STAGES = 9
 
 
 @kernel
-def window(pcm, shape, out):
-    """x w with one fraction bit more than the samples have: unit 1/65536."""
+def window(pcm, shape, gain, out):
+    """x w 2^(1 + g) with the largest g of 0..15 at which no spectrum of such samples can overflow; g into ``gain``."""
+    peak = np.int64(0)
     for i in range(WINDOW):
-        out[i] = rsh(np.int64(pcm[i]) * shape[i], 15)
+        peak = max(peak, abs(np.int64(pcm[i])))
+    gain[0] = max(15 - bit_length(peak), 0)
+    for i in range(WINDOW):
+        out[i] = rsh(np.int64(pcm[i]) * shape[i], 15 - gain[0])
 
 
 @kernel
@@ -45,11 +49,11 @@ def fft(twiddle, samples, re, im):
 
 
 @kernel
-def magnitude(table, re, im, out):
+def magnitude(table, gain, re, im, out):
     """|X| of bins 0..256 through log2 and exp2 of the normalised power, u24."""
     for f in range(N_FREQ):
         s = max(bit_length(max(abs(re[f]), abs(im[f]))) - 16, 0)
         x = rsh(re[f], s)
         y = rsh(im[f], s)
-        half_log = rsh(log2(table, x * x + y * y), 1) + s * ONE
+        half_log = rsh(log2(table, x * x + y * y), 1) + (s - gain) * ONE
         out[f] = usat(exp2(table, half_log, 0, 25), 24)

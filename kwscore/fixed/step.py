@@ -20,9 +20,9 @@ from kwscore.models.constants import ANCHOR_FRAMES
 def spectral(sizes, rom, net, state, trace, t):
     """Samples to magnitude, noise floor, mel and SNR."""
     scalar, table = net.const.scalar, rom.func
-    spec.window(state.pcm, rom.window, trace.windowed)
+    spec.window(state.pcm, rom.window, trace.gain, trace.windowed)
     spec.fft(rom.twiddle, trace.windowed, trace.spectrum[0], trace.spectrum[1])
-    spec.magnitude(table, trace.spectrum[0], trace.spectrum[1], trace.magnitude)
+    spec.magnitude(table, trace.gain[0], trace.spectrum[0], trace.spectrum[1], trace.magnitude)
     state.ring[t % ANCHOR_FRAMES] = trace.magnitude
     front.noise_anchor(table, t, state.ring, state.minimum, trace.anchor)
     front.noise_floor(

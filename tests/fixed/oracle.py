@@ -68,7 +68,9 @@ class Oracle:
         ]
 
     def spectrum(self, pcm: list[int], out: Frame) -> None:
-        out["windowed"] = [shift(mul(x, w), 15) for x, w in zip(pcm, _ROM["window"], strict=True)]
+        gain = max(15 - max(abs(x) for x in pcm).bit_length(), 0)
+        out["gain"] = [gain]
+        out["windowed"] = [fits(shift(mul(x, w), 15 - gain), 18) for x, w in zip(pcm, _ROM["window"], strict=True)]
         re = [out["windowed"][int(f"{i:09b}"[::-1], 2)] for i in range(512)]
         im = [0] * 512
         cos, sin = _ROM["twiddle"]
@@ -88,7 +90,7 @@ class Oracle:
             s = max(max(abs(x), abs(y)).bit_length() - 16, 0)
             p = [shift(x, s), shift(y, s)]
             level = log2(accumulate([mul(v, v) for v in p]))
-            out["magnitude"].append(uclamp(exp2(shift(level, 1) + 65536 * s, 0, 25), 24))
+            out["magnitude"].append(uclamp(exp2(shift(level, 1) + 65536 * (s - gain), 0, 25), 24))
 
     def noise(self, out: Frame) -> None:
         t, ring, minimum, floor = self.t, self.s["ring"], self.s["minimum"], self.s["floor"]
