@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,7 @@ class FeatureCache:
         path = self.folder / f"{condition.replace(' ', '_').replace(',', '')}.npz"
         if not path.exists():
             mel, snr = stream_features(self.front_end, CONDITIONS[condition](self.mix))
-            partial = path.with_suffix(".part.npz")
+            partial = path.with_suffix(f".{os.getpid()}.part.npz")
             np.savez(partial, mel=mel.astype(np.float16), snr=snr.astype(np.float16))
             partial.replace(path)
         with np.load(path) as arrays:

@@ -39,7 +39,7 @@ class SoftTargets:
                     mel = torch.from_numpy(shard.mel[part].astype(np.float32))
                     hidden = self.teacher.hidden(mel, mel)
                     logits.append(self.teacher.pool(hidden, torch.from_numpy(frames[part])).numpy())
-            partial = path.with_suffix(".part.npz")
+            partial = path.with_suffix(f".{os.getpid()}.part.npz")
             np.savez(partial, frames=frames, logits=np.concatenate(logits).astype(np.float16))
             partial.replace(path)
         with np.load(path) as arrays:
@@ -47,7 +47,7 @@ class SoftTargets:
 
 
 def soft_loss(logits: Tensor, theirs: Tensor, temperature: float) -> Tensor:
-    """T^2 KL(teacher || student), mean over the leading dimensions."""
+    """T^2 KL(teacher || student), summed over the reads (n, 12)."""
     mine = torch.log_softmax(logits / temperature, -1)
     target = torch.log_softmax(theirs / temperature, -1)
-    return temperature**2 * (target.exp() * (target - mine)).sum(-1).mean()
+    return temperature**2 * (target.exp() * (target - mine)).sum()

@@ -24,6 +24,7 @@ from kwscore.evaluation.accuracy import FeatureCache, Score, evaluate, evaluate_
 from kwscore.models.checkpoint import save_checkpoint
 from kwscore.models.network import NanoMamba
 from kwscore.training.distill import SoftTargets
+from kwscore.training.parallel import team
 from kwscore.training.recipe import TrainingRecipe
 from kwscore.training.teacher import Teacher
 from kwscore.training.trainer import WATCHED, Progress, Trainer, build
@@ -93,12 +94,17 @@ def train_network(
 ) -> tuple[NanoMamba, list[Score]]:
     """Train or resume in ``out``, evaluate every condition, write ``out/<name>.safetensors`` and its card."""
     store, validation = prepare(recipe, data_dir, cache, extra_dir, say)
-    soft = SoftTargets(store, teacher, recipe.teacher) if teacher is not None else None
-    trainer = Trainer(recipe, store, validation, out, soft=soft)
-    if trainer.resume():
-        say(f"resuming after epoch {trainer.epoch} of {recipe.epochs}")
-    net = trainer.run(report)
-    assert isinstance(net, NanoMamba)
+    with team() as members:
+        make_shards(store, range(members.local_rank, recipe.pool, members.local_world))
+        members.wait()
+        soft = SoftTargets(store, teacher, recipe.teacher) if teacher is not None else None
+        trainer = Trainer(recipe, store, validation if members.first else None, out, soft=soft, team=members)
+        if trainer.resume():
+            say(f"resuming after epoch {trainer.epoch} of {recipe.epochs}")
+        net = trainer.run(report if members.first else lambda _: None)
+        assert isinstance(net, NanoMamba)
+        if not members.first:
+            return net, []
     scores = evaluate(net, validation.mix, tuple(CONDITIONS), say)
     save_checkpoint(net, out / f"{recipe.name}.safetensors", card(recipe, net, scores))
     return net, scores

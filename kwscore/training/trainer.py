@@ -20,6 +20,7 @@ from kwscore.evaluation.accuracy import FeatureCache, Score, evaluate_cached, su
 from kwscore.models.network import NanoMamba
 from kwscore.models.registry import create_model
 from kwscore.training.distill import SoftTargets, soft_loss
+from kwscore.training.parallel import Team
 from kwscore.training.recipe import TrainingRecipe
 from kwscore.training.teacher import Teacher
 
@@ -104,8 +105,10 @@ class Trainer:
         folder: Path,
         make: Callable[[TrainingRecipe], NanoMamba | Teacher] = build,
         soft: SoftTargets | None = None,
+        team: Team | None = None,
     ):
         self.recipe, self.store, self.validation, self.folder, self.soft = recipe, store, validation, folder, soft
+        self.team = team or Team()
         folder.mkdir(parents=True, exist_ok=True)
         self.net = make(recipe)
         self.ema = make(recipe)
@@ -141,9 +144,10 @@ class Trainer:
 
     def resume(self) -> bool:
         """Continue from the state in ``folder``; False when there is none. Another recipe is refused."""
-        if not self.state_path.exists():
+        found = self.team.first and self.state_path.exists()
+        state = self.team.share(torch.load(self.state_path, weights_only=True) if found else None)
+        if state is None:
             return False
-        state = torch.load(self.state_path, weights_only=True)
         if state["recipe"] != json.dumps(asdict(self.recipe), sort_keys=True):
             raise KWScopeError(f"{self.folder} holds a run of another recipe; choose another --out or remove it.")
         self.net.load_state_dict(state["net"])
@@ -157,24 +161,27 @@ class Trainer:
     def _loss(
         self, shard: Shard, rows: np.ndarray, rng: np.random.Generator, soft: tuple[np.ndarray, np.ndarray] | None
     ) -> tuple[Tensor, int, int]:
-        """Loss of some streams of a shard, how many reads were right and how many there were."""
-        recipe = self.recipe
+        """This process's part of the loss of a batch, its reads that were right, and the reads of the whole batch."""
+        recipe, team = self.recipe, self.team
+        mask = spec_mask(recipe, (len(rows), *shard.mel.shape[1:]), rng)[team.rank :: team.world]
+        rows = rows[team.rank :: team.world]
         mel = torch.from_numpy(shard.mel[rows].astype(np.float32))
         snr = torch.from_numpy(shard.snr[rows].astype(np.float32))
         labels = torch.from_numpy(shard.labels[rows])
         reads = labels.shape[1]
         frames = torch.from_numpy(np.maximum(shard.ends[rows], 0) if soft is None else soft[0][rows])
-        hidden = self.net.hidden(mel, snr, spec_mask(recipe, (len(rows), mel.shape[1], mel.shape[2]), rng))
-        every = self.net.pool(hidden, frames)
+        every = self.net.pool(self.net.hidden(mel, snr, mask), frames)
         used = labels >= 0
+        valid = torch.cat((used, torch.ones(len(rows), frames.shape[1] - reads, dtype=torch.bool)), 1)
         logits, target = every[:, :reads][used], labels[used]
-        loss = F.cross_entropy(logits, target, label_smoothing=recipe.label_smoothing)
+        hard_count, soft_count = team.total(len(target), int(valid.sum()))
+        hard = F.cross_entropy(logits, target, label_smoothing=recipe.label_smoothing, reduction="sum")
+        loss = hard / max(hard_count, 1)
         if soft is not None:
             theirs = torch.from_numpy(soft[1][rows].astype(np.float32))
-            valid = torch.cat((used, torch.ones(len(rows), frames.shape[1] - reads, dtype=torch.bool)), 1)
             distilled = soft_loss(every[valid], theirs[valid], recipe.temperature)
-            loss = (1 - recipe.distill) * loss + recipe.distill * distilled
-        return loss, int((logits.argmax(-1) == target).sum()), len(target)
+            loss = (1 - recipe.distill) * loss + recipe.distill * distilled / max(soft_count, 1)
+        return loss, int((logits.argmax(-1) == target).sum()), hard_count
 
     def _update_ema(self) -> None:
         decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
@@ -183,11 +190,21 @@ class Trainer:
                 if mine.is_floating_point():
                     mine.lerp_(theirs, 1 - decay)
 
+    @torch.no_grad()
+    def _first_statistics(self) -> None:
+        """Start the corpus statistics from the same streams in every process of a team."""
+        if isinstance(self.net, NanoMamba):
+            shard = self.store.load(0)
+            mel, snr = (torch.from_numpy(a[: self.recipe.batch].astype(np.float32)) for a in (shard.mel, shard.snr))
+            self.net.update_stream_statistics(self.net.frontend(mel, snr).feature, momentum=1.0)
+
     def run_epoch(self, report: Callable[[Progress], None] = lambda _: None) -> None:
         """Visit every shard of the pool once, in this epoch's order."""
         recipe = self.recipe
         order = np.random.default_rng([recipe.seed, 7, self.epoch])
         shards = order.permutation(recipe.pool) if self.epoch else np.arange(recipe.pool)
+        if self.step == 0:
+            self._first_statistics()
         self.net.train()
         began, first = time.monotonic(), self.step
         loss_mean, right, total = 0.0, 0, 0
@@ -202,6 +219,8 @@ class Trainer:
                 loss, hits, count = self._loss(shard, rows[start : start + recipe.batch], rng, soft)
                 self.optimiser.zero_grad(set_to_none=True)
                 loss.backward()
+                self.team.sum_gradients(self.net.parameters())
+                self.team.average(self.net.buffers())
                 norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), recipe.clip)
                 if torch.isfinite(norm):
                     self.optimiser.step()
@@ -222,6 +241,9 @@ class Trainer:
                 )
             )
         self.epoch += 1
+        right, *_ = self.team.total(right)
+        if not self.team.first:
+            return
         row = {"epoch": self.epoch, "loss": loss_mean, "train": 100.0 * right / max(total, 1)}
         if self.validation is not None and (self.epoch % VALIDATE_EVERY == 0 or self.epoch == recipe.epochs):
             scores = evaluate_cached(self.ema, self.validation, WATCHED)

@@ -1,0 +1,100 @@
+"""Training on several processes or machines: ``torchrun`` starts them, gradients are summed over gloo.
+
+Every process reads the same shards in the same order and takes its share of each batch, so that the sums, and with
+them the weights, are those of a single process up to rounding.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from kwscore.errors import KWScopeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """The processes that train one network together; the default is one process alone."""
+
+    rank: int = 0
+    world: int = 1
+    local_rank: int = 0
+    local_world: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this process validates, reports and writes."""
+        return self.rank == 0
+
+    def total(self, *counts: int) -> list[int]:
+        """Sums of counts over all processes."""
+        if self.world == 1:
+            return list(counts)
+        sums = torch.tensor(counts, dtype=torch.int64)
+        dist.all_reduce(sums)
+        return [int(n) for n in sums]
+
+    def sum_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+        """Replace every gradient by its sum over all processes."""
+        if self.world > 1:
+            _all_reduce([p.grad for p in parameters if p.grad is not None])
+
+    def average(self, buffers: Iterable[Tensor]) -> None:
+        """Replace every floating-point buffer by its mean over all processes."""
+        if self.world > 1:
+            floating = [b for b in buffers if b.is_floating_point()]
+            _all_reduce(floating)
+            for buffer in floating:
+                buffer.div_(self.world)
+
+    def share(self, value: Any) -> Any:
+        """The first process's ``value`` in every process, on whatever machine."""
+        if self.world == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box)
+        return box[0]
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        if self.world > 1:
+            dist.barrier()
+
+
+def _all_reduce(tensors: list[Tensor]) -> None:
+    if not tensors:
+        return
+    flat = torch.cat([t.detach().flatten() for t in tensors])
+    dist.all_reduce(flat)
+    start = 0
+    for tensor in tensors:
+        tensor.detach().copy_(flat[start : start + tensor.numel()].view_as(tensor))
+        start += tensor.numel()
+
+
+@contextmanager
+def team() -> Iterator[Team]:
+    """The team that ``torchrun`` started (WORLD_SIZE, RANK, MASTER_ADDR in the environment), or a process alone."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield Team()
+        return
+    try:
+        dist.init_process_group("gloo")
+    except (RuntimeError, ValueError) as error:
+        raise KWScopeError(f"The {world} training processes did not find each other ({error}).") from None
+    try:
+        local = (int(os.environ.get(name, default)) for name, default in (("LOCAL_RANK", 0), ("LOCAL_WORLD_SIZE", 1)))
+        yield Team(dist.get_rank(), world, *local)
+    finally:
+        dist.destroy_process_group()
