@@ -6,6 +6,8 @@ what a window holds that contains half a word, which no label does.
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
