@@ -197,6 +197,7 @@ def _style_sheet(theme: Theme) -> str:
     QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
     QScrollBar::handle:vertical {{ background: {t.line}; border-radius: 4px; min-height: 24px; margin: 1px; }}
     QScrollBar::handle:vertical:hover {{ background: {t.muted}; }}
-    QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; width: 0; }}
+    QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; width: 0; border: none; background: none; }}
+    QScrollBar::up-arrow, QScrollBar::down-arrow {{ height: 0; width: 0; image: none; background: none; }}
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
     """

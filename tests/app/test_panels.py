@@ -148,3 +148,19 @@ def test_band_scale_agrees_with_the_mel_filterbank() -> None:
         peak = float(np.average(np.arange(bank.shape[1]), weights=bank[band])) * 16_000 / 512
         assert centre(band) == pytest.approx(peak, rel=0.06)
         assert band_at(centre(band)) == pytest.approx(band + 0.5)
+
+
+def test_readout_shows_the_highest_posterior_reached(qapp, qtbot) -> None:
+    from kwscore.constants import LABELS
+
+    feed = SteadyFeed()
+    feed._all["posteriors"][355:, LABELS.index("stop")] = 0.97
+    panel = ReadoutPanel(themes.LIGHT, feed)
+    qtbot.addWidget(panel)
+    panel.advance(352, "")
+    assert panel.accessibleDescription() == "stop, score 0.90"
+    panel.advance(400, "")
+    assert panel.accessibleDescription() == "stop, score 0.97"
+    feed.columns = lambda start, stop: SteadyFeed.columns(feed, max(start, 500), max(stop, 500))  # type: ignore[method-assign]
+    panel.advance(520, "")  # the word's columns have left the view: its score stays
+    assert panel.accessibleDescription() == "stop, score 0.97"
