@@ -10,7 +10,6 @@ from kwscore.stream.telemetry import Engine
 RECORDED_DBFS = -20.0
 """Level of the loud part of a word in Speech Commands: 90th percentile of its 10 ms levels, median over words."""
 LOUDEST_DBFS = -3.0
-DEFAULT_NETWORK = "NanoMamba-Tiny-DualPCEN"
 
 
 def names() -> list[str]:

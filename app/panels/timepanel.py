@@ -34,6 +34,7 @@ RIGHT = 130  # px, direct labels, colour bars, meter
 PAD = 5
 AXIS = 17  # px, height of the time labels
 OVERLAP = 4  # columns painted again, so that lines join
+SAID = {"unknown": "another word"}
 LEAD = 2  # a column ends 512 samples after its number says, so second s stands at column 100 s - 2.2
 
 
@@ -301,7 +302,7 @@ class TimePanel(QWidget):
         painter.drawPolyline([QPointF(left, y - 5), QPointF(left, y), QPointF(right, y), QPointF(right, y - 5)])
         self.tag(
             painter,
-            f"said: {mark.label}",
+            f"said: {SAID.get(mark.label, mark.label)}",
             max(left + 3, min(plot.left() + 3, right - 60)),
             y - 18,
             self.theme.colour("surface", 0.85),
