@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kwscore.errors import KWScopeError
+from kwscore.models.config import DEFAULT_NETWORK
 from kwscore.stream.telemetry import Engine
 
 RECORDED_DBFS = -20.0

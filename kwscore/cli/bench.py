@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from kwscore.cli.common import DEFAULT_MODEL, JsonOption, ModelOption, emit, note, print_columns
+from kwscore.cli.common import JsonOption, ModelOption, emit, note, print_columns
+from kwscore.models.config import DEFAULT_NETWORK
 
 
 def bench(
-    model: ModelOption = DEFAULT_MODEL,
+    model: ModelOption = DEFAULT_NETWORK,
     hops: Annotated[int, typer.Option(min=100, help="Hops (10 ms each) to measure.")] = 2000,
     as_json: JsonOption = False,
 ) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kwscore.cli.common import (
-    DEFAULT_MODEL,
     JsonOption,
     ModelOption,
     emit,
@@ -18,6 +17,7 @@ from kwscore.cli.common import (
 )
 from kwscore.constants import CLIP_FRAMES, CLIP_SAMPLES, HOP, SAMPLE_RATE, WORDS
 from kwscore.errors import KWScopeError
+from kwscore.models.config import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,7 @@ _CLIP_STEP = SAMPLE_RATE // 10
 
 def classify(
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="WAV, FLAC, OGG, Opus, MP3; any rate.")],
-    model: ModelOption = DEFAULT_MODEL,
+    model: ModelOption = DEFAULT_NETWORK,
     as_json: JsonOption = False,
 ) -> None:
     """Say which word each file holds.

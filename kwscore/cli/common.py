@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from kwscore.audio.source import Source
     from kwscore.stream.telemetry import Engine
 
-DEFAULT_MODEL = "NanoMamba-Tiny-DualPCEN"
-
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", metavar="NAME|PATH", help="A network that comes with KWScope, or a checkpoint.")
 ]

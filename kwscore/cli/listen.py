@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kwscore.cli.common import (
-    DEFAULT_MODEL,
     JsonOption,
     ModelOption,
     emit,
@@ -20,6 +19,7 @@ from kwscore.cli.common import (
 )
 from kwscore.constants import HOP, LABELS, SAMPLE_RATE, WORDS
 from kwscore.errors import KWScopeError
+from kwscore.models.config import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     from kwscore.audio.source import Source
@@ -41,7 +41,7 @@ def listen(
         str | None, typer.Option(metavar="WORD", help="Stop when WORD is heard; exit status 1 if it never is.")
     ] = None,
     realtime: Annotated[bool, typer.Option("--realtime", help="Hear a file or the demo at its own pace.")] = False,
-    model: ModelOption = DEFAULT_MODEL,
+    model: ModelOption = DEFAULT_NETWORK,
     threshold: Annotated[float | None, typer.Option(help="Smoothed posterior that a word must reach.")] = None,
     word_threshold: Annotated[
         list[str] | None, typer.Option(metavar="WORD=VALUE", help="Threshold of one word; may be repeated.")

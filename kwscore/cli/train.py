@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from kwscore.models.config import DEFAULT_NETWORK
+
 DataDir = Annotated[Path, typer.Option("--data-dir", help="Folder with the Speech Commands layout.")]
 ExtraDir = Annotated[
     Path | None,
@@ -24,7 +26,7 @@ def default_cache() -> Path:
 
 def train(
     data_dir: DataDir,
-    name: Annotated[str, typer.Argument(help="Network to train; see 'kwscope models'.")] = "NanoMamba-Tiny-DualPCEN",
+    name: Annotated[str, typer.Argument(help="Network to train; see 'kwscope models'.")] = DEFAULT_NETWORK,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; a killed run resumes there.")] = None,
     extra_dir: ExtraDir = None,
     cache: Annotated[Path | None, typer.Option(help="Where cached features go (about 12 MB per 256 streams).")] = None,

@@ -15,6 +15,8 @@ Schedule = Literal["clip", "stream"]
 Mode = Literal["full", "dt_only", "b_only", "standard"]
 SsmKind = Literal["v1", "v2", "nc", "tcn"]
 
+DEFAULT_NETWORK = "NanoMamba-Tiny-DualPCEN"
+"""What runs and is trained when nothing else is named."""
 D_CONV = 3
 """Taps of the causal depthwise convolution."""
 EXPERT_NAMES: dict[str, tuple[str, ...]] = {

@@ -9,6 +9,7 @@ from typing import Any
 
 from kwscore.data.streams import StreamRecipe
 from kwscore.errors import KWScopeError
+from kwscore.models.config import DEFAULT_NETWORK
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class TrainingRecipe:
     ``distill`` is the share of the teacher's answers in the loss from epoch ``distill_from`` on.
     """
 
-    name: str = "NanoMamba-Tiny-DualPCEN"
+    name: str = DEFAULT_NETWORK
     seed: int = 1
     seed_of_data: int = 1
     epochs: int = 40

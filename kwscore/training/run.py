@@ -22,6 +22,7 @@ from kwscore.data.validation import CONDITIONS, load_validation
 from kwscore.errors import KWScopeError
 from kwscore.evaluation.accuracy import FeatureCache, Score, evaluate, evaluate_cached, stream_features
 from kwscore.models.checkpoint import save_checkpoint
+from kwscore.models.config import DEFAULT_NETWORK, network_config
 from kwscore.models.network import NanoMamba
 from kwscore.training.distill import SoftTargets
 from kwscore.training.parallel import team
@@ -35,8 +36,8 @@ Say = Callable[[str], None]
 
 def front_end_key(recipe: TrainingRecipe) -> str:
     """Names the cached features: they depend on the framing and on the frozen noise-floor parameters only."""
-    log = "log" if recipe.name in ("NanoMamba-Tiny", "NanoMamba-Small") else "running"
-    return f"{log}-{recipe.beta:g}-{recipe.gamma:g}"
+    floor = "running" if network_config(recipe.name).running_floor else "log"
+    return f"{floor}-{recipe.beta:g}-{recipe.gamma:g}"
 
 
 def prepare(
@@ -137,7 +138,7 @@ def train_teacher_network(
 ) -> list[Score]:
     """Train or resume the convolutional teacher and write ``out``."""
     recipe = teacher_recipe(epochs, pool, seed)
-    store, validation = prepare(replace(recipe, name="NanoMamba-Tiny-DualPCEN"), data_dir, cache, extra_dir, say)
+    store, validation = prepare(replace(recipe, name=DEFAULT_NETWORK), data_dir, cache, extra_dir, say)
     trainer = Trainer(recipe, store, validation, out.with_suffix(""), make=make_teacher)
     if trainer.resume():
         say(f"resuming after epoch {trainer.epoch} of {epochs}")
