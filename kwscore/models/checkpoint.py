@@ -157,6 +157,12 @@ def load_baseline(path: str | Path) -> CnnBaseline:
     return _filled(make_cnn(config), arrays, card, path)
 
 
+def read_config(name_or_path: str | Path) -> NetworkConfig | CnnConfig:
+    """What network a checkpoint says it holds, so that ``load_arrays`` or ``load_baseline`` can be chosen."""
+    path = find_checkpoint(name_or_path)
+    return _config(_read(path)[0], path)
+
+
 def _filled(net: Net, arrays: Arrays, card: dict[str, Any], where: str | Path) -> Net:
     import torch
 
@@ -168,12 +174,7 @@ def _filled(net: Net, arrays: Arrays, card: dict[str, Any], where: str | Path) -
 def _load(name_or_path: str | Path) -> tuple[NetworkConfig | CnnConfig, Arrays, dict[str, Any]]:
     path = find_checkpoint(name_or_path)
     header, arrays = _read(path)
-    if "config" not in header or "model_hash" not in header:
-        raise KWScopeError(f"{path} is no KWScope checkpoint: its header has no network description.")
-    try:
-        config = config_from_dict(json.loads(header["config"]))
-    except (json.JSONDecodeError, TypeError) as error:
-        raise KWScopeError(f"{path} has a damaged header: {error}.") from error
+    config = _config(header, path)
     _check_finite(arrays, str(path))
     digest = model_hash(arrays)
     if digest != header["model_hash"]:
@@ -190,6 +191,15 @@ def _load(name_or_path: str | Path) -> tuple[NetworkConfig | CnnConfig, Arrays, 
     card.setdefault("network", config.name)
     card.setdefault("model_hash", digest)
     return config, arrays, card
+
+
+def _config(header: Mapping[str, str], path: Path) -> NetworkConfig | CnnConfig:
+    if "config" not in header or "model_hash" not in header:
+        raise KWScopeError(f"{path} is no KWScope checkpoint: its header has no network description.")
+    try:
+        return config_from_dict(json.loads(header["config"]))
+    except (json.JSONDecodeError, TypeError) as error:
+        raise KWScopeError(f"{path} has a damaged header: {error}.") from error
 
 
 def load_strictly(net: Any, state: Mapping[str, Any], where: str) -> None:
