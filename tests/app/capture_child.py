@@ -9,6 +9,7 @@ import json
 import queue
 import sys
 import threading
+import time
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
@@ -51,14 +52,16 @@ def main() -> int:
             if command == "picture":
                 say(picture=window.save_picture(Path(rest)))
             elif command == "quit":
+                asked = time.monotonic()
                 window.close()
+                last["seconds"] = time.monotonic() - asked
 
     timer = QTimer()
     timer.timeout.connect(look)
     timer.start(20)
     QTimer.singleShot(0, window.controller.start)
     app.exec()
-    say(closed=True)
+    say(closed=last["seconds"])
     return 0
 
 

@@ -92,10 +92,8 @@ def test_a_word_is_heard_and_the_server_may_die_freeze_and_return(
 
         pulse.freeze()
         window.until(lambda fact: fact.get("banner"))
-        asked = time.monotonic()
         window.tell("quit")
-        window.until(lambda fact: fact.get("closed"))
-        assert time.monotonic() - asked < 2.0
+        assert window.until(lambda fact: "closed" in fact)["closed"] < 2.0
         assert window.process.wait(timeout=PATIENCE) == 0
     finally:
         pulse.thaw()
