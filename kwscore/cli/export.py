@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from kwscore.cli.common import JsonOption, emit, note, print_columns
+from kwscore.errors import KWScopeError
 
 app = typer.Typer(
     help="Write a network for other programs and devices.",
@@ -89,6 +90,8 @@ def _open(spec: str) -> Any:
         from kwscore.models.published import load_published
 
         return load_published(file, name)
+    if spec.endswith((".pt", ".pth")):
+        raise KWScopeError(f"{spec} does not say which network it holds: give NAME={spec}, for instance NC-SSM={spec}.")
     config = read_config(spec)
     if isinstance(config, CnnConfig):
         return load_baseline(spec)

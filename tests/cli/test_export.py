@@ -75,6 +75,12 @@ def test_unknown_network_is_one_line(arguments: list[str], tmp_path: Path) -> No
     assert not list(tmp_path.iterdir())
 
 
+def test_published_file_needs_its_name() -> None:
+    result = export("best.pt", "--out", "a.onnx")
+    assert result.exit_code == 2
+    assert "NAME=best.pt" in result.stderr
+
+
 @pytest.mark.parametrize("arguments", [[], ["x"], ["x", "--out", "y", "--kind", "hop"]])
 def test_wrong_use(arguments: list[str]) -> None:
     result = export(*arguments)

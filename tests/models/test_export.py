@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from onnx.reference import ReferenceEvaluator
 
 import kwscore
 from kwscore.constants import CLIP_SAMPLES
@@ -114,6 +115,35 @@ def test_shipped_network(tmp_path: Path) -> None:
         written = export_onnx(net, tmp_path / "a.onnx", kind)
         assert written.model_hash == net.card["model_hash"]  # type: ignore[index]
         assert largest_difference(written.path, net)[1] < 1e-4
+
+
+def test_another_runtime_gives_the_same(tmp_path: Path) -> None:
+    """ONNX's own reference implementation, so that nothing rests on a habit of onnxruntime."""
+    written = export_onnx(random_net("NanoMamba-NC-Large-NASG", seed=9), tmp_path / "a.onnx")
+    session, reference = open_session(written.path), ReferenceEvaluator(onnx.load(written.path))
+    feeds: dict[str, np.ndarray] = {}
+    for name, (_, *shape) in written.inputs.items():
+        feeds[name] = np.zeros([1, *map(int, shape)], np.float32)
+    feeds["frame"] = np.zeros((1, 1), np.int64)
+    for begin in (0, 160, 320):
+        feeds["samples"] = as_float(varied(1.0, seed=9))[None, begin : begin + 160]
+        one, other = session.run(None, feeds), reference.run(None, feeds)
+        out = dict(zip(written.outputs, one, strict=True))
+        for name, a, b in zip(written.outputs, one, other, strict=True):
+            assert a.dtype == b.dtype
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5, err_msg=name)
+        feeds |= {name: out[f"{name}_next"] for name in feeds if name != "samples"}
+
+
+@pytest.mark.parametrize(("name", "schedule"), [(DUAL, "stream"), (DUAL, "clip"), ("DS-CNN-S", "clip")])
+def test_too_short_a_waveform_is_refused(name: str, schedule: Any, tmp_path: Path) -> None:
+    net = create_model(name, schedule=schedule).eval()
+    session = open_session(export_onnx(net, tmp_path / "a.onnx", "clip").path)
+    least = 512 if schedule == "stream" else 257
+    assert session.run(["logits"], {"waveform": np.zeros((1, least), np.float32)})[0].shape == (1, 12)
+    for samples in (1, least - 1):
+        with pytest.raises(Exception, match="ONNXRuntimeError"):
+            session.run(["logits"], {"waveform": np.zeros((1, samples), np.float32)})
 
 
 def test_streams_of_a_batch_are_independent(tmp_path: Path) -> None:
