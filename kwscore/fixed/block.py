@@ -136,7 +136,7 @@ def block(table, t, net, state, trace, layer):
     for c in range(channels):
         z = inner[channels + c]
         trace.sz[layer, c] = sat(rsh(z * sigmoid(table, z), b[at.SZ_SHIFT]), 16)
-        trace.v[layer, c] = sat(rsh(trace.y[layer, c] * trace.sz[layer, c], b[at.V_SHIFT]), 16)
+        trace.v[layer, c] = sat(rsh(trace.y[layer, c] * trace.sz[layer, c], b[at.V_SHIFT]), 20)
     for i in range(x.shape[0]):
         change = row(weight.out_proj[layer, i], shift.out_proj[layer, i], trace.v[layer])
         trace.x[layer + 1, i] = sat(x[i] + change, 24)

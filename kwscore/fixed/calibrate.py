@@ -13,7 +13,7 @@ from kwscore.constants import SAMPLE_RATE
 from kwscore.errors import KWScopeError
 from kwscore.fixed.engine import FixedEngine
 from kwscore.fixed.image import BLOCK_FORMATS, SUFFIX, Image
-from kwscore.fixed.quantise import build_image, normed_format
+from kwscore.fixed.quantise import build_image, normed_format, weight_bits
 from kwscore.models.checkpoint import load_arrays
 from kwscore.models.config import NetworkConfig
 from kwscore.stream.weights import Arrays
@@ -31,7 +31,7 @@ _BLOCK = {
     "b": ("b", 16, 1, 14),
     "h": ("hidden", 24, 2, 16),
     "y": ("y", 24, 2, 14),
-    "v": ("v", 16, 1, 14),
+    "v": ("v", 20, 2, 14),  # the heaviest tail of all activations
 }
 _WIDE = {"x": 8, "final": 9, "pooled": 9, "ln": 9, "up": 9, "u": 8, "sz": 8, "c": 8, "b": 8, "h": 10, "y": 9, "v": 2}
 _ROUNDS = 2
@@ -99,7 +99,26 @@ def _peaks(image: Image, audio: Sequence[Pcm]) -> dict[str, list[float]]:
     }
 
 
-def _narrowed(config: NetworkConfig, peaks: Mapping[str, list[float]]) -> dict[str, tuple[int, ...]]:
+def _moments(image: Image, audio: Sequence[Pcm]) -> dict[str, NDArray[np.float64]]:
+    """Second moments of the inputs of every matrix, by tensor name, up to a factor."""
+    engine = FixedEngine(image)
+    inputs: dict[str, tuple[str, int | None]] = {"patch_proj": ("normed", None), "classifier": ("pooled", None)}
+    for layer in range(image.sizes.layers):
+        here = f"blocks.{layer}."
+        inputs |= {here + "in_proj": ("ln", layer), here + "out_proj": ("v", layer)}
+        inputs |= {here + "sa_ssm.x_proj": ("u", layer), here + "sa_ssm.snr_proj": ("snr", None)}
+    rows: dict[str, list[NDArray[np.int64]]] = {name: [] for name in inputs}
+    for stream in audio:
+        engine.reset()
+        for trace in engine.visit(stream):
+            for name, (tensor, index) in inputs.items():
+                array = getattr(trace, tensor)
+                rows[name].append((array if index is None else array[index]).copy())
+    stacked = {name: np.array(values, np.float64) for name, values in rows.items()}
+    return {name: x.T @ x for name, x in stacked.items()}
+
+
+def _narrowed(config: NetworkConfig, arrays: Arrays, peaks: Mapping[str, list[float]]) -> dict[str, tuple[int, ...]]:
     formats: dict[str, tuple[int, ...]] = {"normed": (normed_format(config.norm_horizon),)}
     for name, (_, bits, spare, most) in (_GLOBAL | _BLOCK).items():
         formats[name] = tuple(
@@ -107,6 +126,10 @@ def _narrowed(config: NetworkConfig, peaks: Mapping[str, list[float]]) -> dict[s
         )
     least_b = 3  # delta B has 11 + b fraction bits and is brought to 14
     formats["b"] = tuple(max(b, least_b) for b in formats["b"])
+    # the residual stream need not be finer than what is added to it: no row is ever shifted left
+    added = [f + weight_bits(arrays, f"blocks.{i}.out_proj") for i, f in enumerate(formats["v"])]
+    added.append(formats["normed"][0] + weight_bits(arrays, "patch_proj"))
+    formats["x"] = (min(formats["x"][0], *added),)
     formats["pooled"] = (min(formats["pooled"][0], formats["final"][0] + 10),)
     return formats
 
@@ -125,8 +148,9 @@ def quantise(config: NetworkConfig, arrays: Arrays, audio: Sequence[Pcm] | None 
     }
     formats["normed"] = (normed_format(config.norm_horizon),)
     for _ in range(_ROUNDS):
-        formats = _narrowed(config, _peaks(build_image(config, arrays, formats), streams))
-    return build_image(config, arrays, formats)
+        formats = _narrowed(config, arrays, _peaks(build_image(config, arrays, formats), streams))
+    moments = _moments(build_image(config, arrays, formats), streams)
+    return build_image(config, arrays, formats, moments)
 
 
 def load_image(name: str | Path, audio: Sequence[Pcm] | None = None) -> Image:

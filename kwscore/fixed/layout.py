@@ -161,7 +161,7 @@ class Trace(NamedTuple):
     decay: I8  # (L, N, D) u0.16
     hidden: I8  # (L, N, D) s24
     y: I8  # (L, D) s24
-    v: I8  # (L, D) s16
+    v: I8  # (L, D) s20
     final: I8  # (d,) s16
     pool_sum: I8  # (d,) s24
     pooled: I8  # (d,) s16

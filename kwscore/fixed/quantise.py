@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kwscore.constants import N_CLASSES, N_MELS
 from kwscore.errors import KWScopeError
 from kwscore.fixed import layout as at
-from kwscore.fixed.image import Image, check_ranges, check_sizes
+from kwscore.fixed.image import MAX_SHIFT, Image, check_ranges, check_sizes
 from kwscore.fixed.tables import rom
 from kwscore.models.checkpoint import model_hash
 from kwscore.models.config import NetworkConfig
@@ -21,6 +21,7 @@ from kwscore.stream import layout as flt
 from kwscore.stream.weights import Arrays, pack
 
 Formats = Mapping[str, tuple[int, ...]]
+Moments = Mapping[str, NDArray[np.float64]]
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
@@ -31,6 +32,7 @@ Q = 12
 _DRIVE = 14  # fraction bits of delta B + eps
 _SLOPE = 20  # fraction bits of what multiplies the SNR sum
 _WIDE = 1 << 17
+_DAMPING = 0.1  # of the mean second moment: calibration audio is not all audio
 
 
 def sizes_of(config: NetworkConfig) -> at.Sizes:
@@ -79,44 +81,64 @@ def _fraction(x: F8, limit: int = _WIDE - 1, most: int = 17) -> int:
     return f
 
 
-class _Rows:
-    """Collects int8 matrices with their row shifts."""
+def _rounded(row: F8, s: int, root: F8) -> I8:
+    """Whole numbers for ``row`` 2^s: each weight's rounding error is made good by the weights that follow it.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    ``root``: upper triangular factor of the inverse of the inputs' second moments (Frantar et al., GPTQ, 2022).
+    """
+    rest, out = row.copy(), np.zeros(len(row), np.int64)
+    for i in range(len(row)):
+        out[i] = np.clip(_whole(rest[i], s), -127, 127)
+        rest[i + 1 :] -= (rest[i] - out[i] / 2.0**s) / root[i, i] * root[i, i + 1 :]
+    return out
+
+
+class _Rows:
+    """Makes int8 matrices with their row shifts."""
+
+    def __init__(self, name: str, moments: Moments) -> None:
+        self.name, self.moments = name, moments
 
     def matrix(self, what: str, w: F8, before: int, after: list[int]) -> tuple[I8, I8]:
         """int8 rows of ``w`` (out, in), shifts from ``before`` fraction bits of the input to ``after`` per row."""
+        width = w.shape[1]
+        moment = np.asarray(self.moments.get(what, np.eye(width)), np.float64)
+        scale = float(np.trace(moment)) / width
+        moment = moment / scale + _DAMPING * np.eye(width) if scale > 0 else np.eye(width)
+        root = np.linalg.cholesky(np.linalg.inv(moment)).T
         weights, shifts = np.zeros(w.shape, np.int64), np.zeros(len(w), np.int64)
         for i, row in enumerate(w):
             best: tuple[float, int] | None = None
             top = _fraction(row, 127, 20)
             for s in (top, top + 1):  # one step finer clips the largest weight: sometimes the smaller error
-                if not 0 <= before + s - after[i] <= 40:
+                if not 0 <= before + s - after[i] <= MAX_SHIFT:
                     continue
-                error = float(np.square(np.clip(_whole(row, s), -127, 127) / 2.0**s - row).sum())
-                if best is None or error < best[0]:
-                    best = (error, s)
+                candidate = _rounded(row, s, root)
+                error = candidate / 2.0**s - row
+                cost = float(error @ moment @ error)
+                if best is None or cost < best[0]:
+                    best = (cost, s)
+                    weights[i], shifts[i] = candidate, before + s - after[i]
             if best is None:
                 raise KWScopeError(
                     f"Row {i} of {what} of {self.name} needs a shift of {before + top - after[i]} bits, which the "
                     "datapath does not have: calibrate with other audio."
                 )
-            weights[i] = np.clip(_whole(row, best[1]), -127, 127)
-            shifts[i] = before + best[1] - after[i]
         return weights, shifts
 
 
-def build_image(config: NetworkConfig, arrays: Arrays, formats: Formats) -> Image:
+def build_image(config: NetworkConfig, arrays: Arrays, formats: Formats, moments: Moments | None = None) -> Image:
     """Quantise a network for given activation formats.
 
     ``formats``: fraction bits by name, GLOBAL_FORMATS (one number) and BLOCK_FORMATS (one per block).
+    ``moments``: second moments (in, in) of the inputs of matrices by tensor name; with them weights are rounded so that
+    the outputs, not the weights, are closest.
     Raises KWScopeError for a network that the datapath does not cover, or parameters too extreme for their fields.
     """
     sizes = sizes_of(config)
     w = pack(config, arrays)
     _check_bank(config.name, w)
-    rows = _Rows(config.name)
+    rows = _Rows(config.name, moments or {})
     blocks = [_block(rows, sizes, arrays, w, formats, layer) for layer in range(sizes.layers)]
 
     def stacked(key: str) -> I8:
@@ -200,6 +222,11 @@ def _pcen(sizes: at.Sizes, w: flt.Weights) -> I8:
 def _matrix(arrays: Arrays, name: str) -> F8:
     """A weight matrix (out, in), whose shape ``pack`` has checked."""
     return np.asarray(arrays[name + ".weight"], np.float64)
+
+
+def weight_bits(arrays: Arrays, name: str) -> int:
+    """Fraction bits of the coarsest row of an int8 matrix."""
+    return min(_fraction(row, 127, 20) for row in _matrix(arrays, name))
 
 
 def _block(rows: _Rows, sizes: at.Sizes, arrays: Arrays, w: flt.Weights, formats: Formats, layer: int) -> dict[str, I8]:
