@@ -46,6 +46,7 @@ class HistoryView:
     ``delta_mean``, ``delta_low``, ``delta_high``  (n, blocks) mean, 10 % and 90 % quantile over channels.
     ``logits``           (n, 12).
     ``posteriors``       (n, 12) smoothed.
+    ``elapsed``          (n,) time the engine needed, microseconds.
     ``events``           events whose start to decision touches the columns, oldest first.
     """
 
@@ -63,6 +64,7 @@ class HistoryView:
     delta_high: NDArray[np.float32]
     logits: NDArray[np.float32]
     posteriors: NDArray[np.float32]
+    elapsed: NDArray[np.float32]
     events: tuple[HistoryEvent, ...]
 
     def __len__(self) -> int:
@@ -109,6 +111,7 @@ class History:
             "delta_high": (blocks,),
             "logits": (N_CLASSES,),
             "posteriors": (N_CLASSES,),
+            "elapsed": (),
         }
         self._fields: dict[str, NDArray[np.float32]] = {
             name: np.zeros((rows, *width), np.float32) for name, width in widths.items()
@@ -177,6 +180,17 @@ class History:
             events = tuple(e for e in self._events if e.decided >= start and e.start < end)
             return HistoryView(start=start, end=end, frame=self._frame[rows].copy(), events=events, **fields)
 
+    def elapsed(self, start: int, stop: int) -> tuple[int, NDArray[np.float32]]:
+        """The held part of columns [start, stop): its first column and (n,) engine times in microseconds.
+
+        A copy of one field alone, for spans far longer than a view.
+        """
+        with self._lock:
+            start = min(max(start, self.first), self._end)
+            stop = min(max(stop, start), self._end)
+            slot = start % self.capacity
+            return start, self._fields["elapsed"][slot : slot + stop - start].copy()
+
     def _write(
         self, telemetry: Sequence[Telemetry], posteriors: NDArray[np.float32], extents: Sequence[tuple[float, float]]
     ) -> None:
@@ -203,6 +217,7 @@ class History:
             "delta_high": high,
             "logits": [record.logits for record in telemetry],
             "posteriors": posteriors,
+            "elapsed": [record.elapsed_us for record in telemetry],
         }
         rows = {name: np.asarray(values, np.float32) for name, values in columns.items()}
         frame = np.array([record.frame for record in telemetry])

@@ -22,8 +22,9 @@ def record(frame: int, experts: int = 2, blocks: int = 2, value: float | None = 
     v = np.float32(frame if value is None else value)
     band = np.full(40, v, np.float32)
     delta = np.arange(blocks * 24, dtype=np.float32).reshape(blocks, 24) + v
+    logits = np.full(12, v, np.float32)
     return Telemetry(
-        frame, 160 * frame + 511, float(v), band, band, np.full(experts, v), delta, np.full(12, v, np.float32), 1.0
+        frame, 160 * frame + 511, float(v), band, band, np.full(experts, v), delta, logits, 20.0 + frame
     )
 
 
@@ -46,6 +47,7 @@ def test_everything_returns_aligned() -> None:
     assert np.allclose(view.delta_mean, expected[:, None] + [11.5, 35.5])
     assert np.allclose(view.delta_low, expected[:, None] + [2, 26])
     assert np.allclose(view.delta_high, expected[:, None] + [21, 45])
+    assert np.array_equal(view.elapsed, 20 + expected)
     assert np.allclose(view.low * 32768, expected - 80)
     assert np.allclose(view.high * 32768, expected + 79)
 
@@ -64,6 +66,22 @@ def test_the_ring_keeps_the_newest(count: int) -> None:
     assert np.array_equal(back.frame, np.arange(count - 50, count - 20))
     assert len(history.view(end_frame=-5)) == 0
     assert history.view(end_frame=10**9, frames=3).end == count
+
+
+def test_elapsed_alone_equals_the_views_wherever_the_ring_stands() -> None:
+    history = History(2, 2, seconds=1)
+    assert [len(part) for part in history.elapsed(0, 5)[1:]] == [0]
+    fill(history, 257)
+    for start, stop in ((0, 1000), (157, 257), (200, 201), (240, 900), (-9, 170), (300, 310), (230, 200)):
+        first, values = history.elapsed(start, stop)
+        held = range(max(start, 157), min(stop, 257))
+        assert np.array_equal(values, [20.0 + column for column in held])
+        assert not len(held) or first == held[0]
+    _, values = history.elapsed(200, 210)
+    kept = values.copy()
+    fill(history, 100, first=257)
+    assert len(kept) == 10
+    assert np.array_equal(values, kept)
 
 
 def test_views_are_copies() -> None:
