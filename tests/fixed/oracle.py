@@ -215,7 +215,7 @@ class Oracle:
         delta = self.step_size(layer, b, clamp(proj[0] + modulation[0], 24), sum(out["snr"]))
         y, decay = self.scan(layer, b, delta, gated, proj[1 + states :], u, sum(out["snr"]))
         sz = [clamp(shift(mul(v, sigmoid(v)), b["SZ_SHIFT"]), 16) for v in z]
-        v = [clamp(shift(mul(p, q), b["V_SHIFT"]), 16) for p, q in zip(y, sz, strict=True)]
+        v = [clamp(shift(mul(p, q), b["V_SHIFT"]), 20) for p, q in zip(y, sz, strict=True)]
         change = self.row("out_proj", v, layer)
         out["x"].append([clamp(p + q, 24) for p, q in zip(out["x"][layer], change, strict=True)])
         results = (ln, fresh + z, conv, u, sz, proj, modulation, gated, delta, decay, y, v)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kwscore.errors import KWScopeError
+from kwscore.fixed import calibrate
 from kwscore.fixed import layout as at
 from kwscore.fixed.calibrate import load_image, quantise, synthetic_calibration
 from kwscore.fixed.compare import compare
@@ -168,9 +169,23 @@ def test_comparison_counts() -> None:
         compare((config, weights), image(DUAL), [])
 
 
-def test_torch_networks_and_pairs_are_quantised() -> None:
-    engine = FixedEngine(random_net(DUAL))
-    assert engine.image.to_bytes() == quantise(*arrays(DUAL)).to_bytes()
+def test_torch_networks_and_pairs_are_quantised_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = [stream[:6000] for stream in synthetic_calibration(8.0)]
+    monkeypatch.setattr(calibrate, "synthetic_calibration", lambda: short)
+    made = [FixedEngine(net).image for net in (random_net(DUAL), arrays(DUAL))]
+    assert made[0].to_bytes() == made[1].to_bytes() == quantise(*arrays(DUAL), short).to_bytes()
+
+
+def test_heavy_activations_never_need_a_left_shift() -> None:
+    """Large SSM outputs make the residual coarser instead of asking for a shift that is not there."""
+    config, weights = arrays(DUAL)
+    heavy = {k: np.asarray(v) * 300 if k.endswith("sa_ssm.D") else v for k, v in weights.items()}
+    made = quantise(config, heavy, [varied(1.0)])
+    assert all(int(shift.min()) >= 0 for shift in made.shift)
+    assert made.formats["x"][0] < image(DUAL).formats["x"][0]
+    a = np.array([r.logits for r in StreamEngine((config, heavy)).process(varied(1.0))])
+    b = FixedEngine(made).logits(varied(1.0)) / 512
+    assert np.abs(a - b).mean() < 0.1
 
 
 @pytest.mark.parametrize(
