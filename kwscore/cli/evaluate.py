@@ -111,7 +111,7 @@ def evaluate(
     if len(set(specs)) < len(specs):
         raise KWScopeError("A network is named twice: name each once.")
     if out is not None:
-        _check_folder(out)
+        check_out(out)
     if long is not None:
         _long(specs, data_dir, extra_dir, long, as_json, out)
         return
@@ -124,7 +124,7 @@ def evaluate(
     results = compute(networks, wanted, data, seed, batch, out, fresh, jobs, threads, dask)
     _show(results, data, as_json)
     if out is not None:
-        _write(out, results, data, seed)
+        write_out(out, results, data, seed)
 
 
 def compute(
@@ -212,7 +212,8 @@ def _conditions(
     return conditions
 
 
-def _check_folder(out: Path) -> None:
+def check_out(out: Path) -> None:
+    """Make the folder of results. Raises KWScopeError where that cannot be done."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -234,7 +235,8 @@ def _show(results: list[Result], data: EvaluationSet, as_json: bool) -> None:
         sys.stdout.write("\n" + columns(confusion_table(first.confusion)))
 
 
-def _write(out: Path, results: list[Result], data: EvaluationSet, seed: int) -> None:
+def write_out(out: Path, results: list[Result], data: EvaluationSet, seed: int) -> None:
+    """Tables and plots; without matplotlib the tables alone."""
     from kwscore.evaluation.grid import code_key
     from kwscore.evaluation.plots import write_plots
     from kwscore.evaluation.report import write_tables

@@ -72,10 +72,11 @@ def _title(noise: str) -> str:
 
 
 def plot_snr(results: Sequence[Result], path: Path, note: str, chance: float | None = None) -> Path | None:
-    """Accuracy against SNR: a panel a noise and one of their mean, a line a network and start, 95 % intervals shaded.
+    """Accuracy against SNR: a panel a noise, one for the mean of the synthetic and one for that of the recorded noises.
 
-    The clean figure stands at the right end of each panel. ``chance``: the share of a constant answer, drawn as a
-    line. None where no noise has two SNRs.
+    A line a network and start; 95 % intervals shaded (of a mean: the mean of the intervals, as the clips are the
+    same). The clean figure stands at the right end of each panel. ``chance``: the share of a constant answer, drawn as
+    a line. None where no noise has two SNRs.
     """
     found = [r for r in results if r.unit.condition.noise]
     noises = list(dict.fromkeys(r.unit.condition.noise for r in found))
@@ -83,8 +84,11 @@ def plot_snr(results: Sequence[Result], path: Path, note: str, chance: float | N
     if len(snrs) < 2:
         return None
     lines = list(dict.fromkeys((r.unit.network.name, r.unit.condition.mid_stream) for r in results))
-    several = len(noises) > 1
-    panels = [*noises, ""] if several else noises
+    panels = [(_title(noise), [noise]) for noise in noises]
+    for kind, recorded in (("synthetic", False), ("recorded", True)):
+        group = [noise for noise in noises if noise.startswith(RECORDED) == recorded]
+        if len(group) > 1:
+            panels.append((f"mean of the {len(group)} {kind} noises", group))
     across = min(3, len(panels))
     down = -(-len(panels) // across)
     figure = _figure(3.5 * across + 0.6, 2.9 * down + 0.9)
@@ -95,22 +99,21 @@ def plot_snr(results: Sequence[Result], path: Path, note: str, chance: float | N
         if not r.unit.condition.special
     }
     step = min(np.diff(snrs))
-    for axes, noise in zip(grid, panels, strict=False):
+    for axes, (title, group) in zip(grid, panels, strict=False):
         for number, line in enumerate(lines):
-            _curve(axes, counts, line, [noise] if noise else noises, snrs, step, number)
+            _curve(axes, counts, line, group, snrs, step, number)
         if chance is not None:
             axes.axhline(chance, color="#888888", linewidth=0.8, linestyle=(0, (1, 2)))
         _quiet(axes)
-        axes.set_title(_title(noise) or f"mean of the {len(noises)} noises", fontsize=9, color=_INK, loc="left")
+        axes.set_title(title, fontsize=9, color=_INK, loc="left")
         axes.set_xticks([*snrs, snrs[-1] + 1.4 * step], [*(f"{s:g}" for s in snrs), "clean"])
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     grid[0].set_ylim(0, 100)
-    figure.supxlabel("SNR over the clip's second, dB", fontsize=9, color=_INK)
+    figure.supxlabel(f"SNR over the clip's second, dB\n{note}".rstrip(), fontsize=9, color=_INK)
     figure.supylabel("accuracy, %", fontsize=9, color=_INK)
     handles, names = grid[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=min(3, len(names)), fontsize=8, frameon=False)
-    figure.suptitle(note, fontsize=8, color="#666666", y=0.005, va="bottom") if note else None
     return _save(figure, path)
 
 
