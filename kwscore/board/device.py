@@ -100,7 +100,7 @@ class Device:
         self._core.reset()
         self._expected = 0
         self._halted = False
-        self._hops = 0
+        self._brief = 0  # brief results still to come before the next full one
         self._result_seq = 0
 
     @property
@@ -216,6 +216,7 @@ class Device:
                 if int(mask) & ~int(self._core.info.mask):
                     return error(Code.BAD_ARGUMENT, int(mask))
                 self._mode = message
+                self._brief = 0
                 detail = message.stride
             case SetBaud(divisor):
                 answer = self._wire(Ack(seq, message.TYPE, divisor), seq)
@@ -258,10 +259,13 @@ class Device:
 
     def _result(self, index: int, cycles: int, flags: Flag, body: bytes | None) -> bytes:
         self._stats = replace(self._stats, max_cycles=max(self._stats.max_cycles, cycles))
-        if body is not None:
-            if self._hops % self._mode.stride == 0:
+        if flags & Flag.FEATURES:
+            flags |= Flag.FULL
+        elif body is not None:
+            if not self._brief:
                 flags |= Flag.FULL
-            self._hops += 1
+                self._brief = self._mode.stride
+            self._brief -= 1
         seq = self._result_seq
         self._result_seq = (seq + 1) & 0xFFFF
         return self._wire(Result(index, cycles, flags, body if body and flags & Flag.FULL else b""), seq)

@@ -298,7 +298,7 @@ class SetMode:
     def unpack(cls, payload: bytes) -> SetMode:
         stride, mask = _fixed(cls, payload)
         if not stride:
-            raise ProtocolError("SET_MODE of stride 0", stride)
+            raise ArgumentError("SET_MODE", stride)
         return cls(stride, Mask(mask))
 
 

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// Numbers of the link protocol. Generated from kwscore/board/protocol.py by `make -C rtl header`.
+`ifndef KWS_PROTOCOL_VH
+`define KWS_PROTOCOL_VH
+`define KWS_VERSION 8'd1
+`define KWS_HELLO_MAGIC 32'h3f53574b
+`define KWS_INFO_MAGIC 32'h2153574b
+`define KWS_MAX_PAYLOAD 16'd1024
+`define KWS_HOP 16'd160
+`define KWS_MAX_FILL 8'd3
+`define KWS_MAX_FRAMING_ERRORS 4'd8
+`define KWS_MIN_DIVISOR 16'd4
+`define KWS_MAX_DIVISOR 16'd4095
+`define KWS_LEN_HELLO 16'd6
+`define KWS_LEN_INFO 11'd42
+`define KWS_LEN_RESET 16'd1
+`define KWS_LEN_LOAD_MIN 16'd5
+`define KWS_LEN_LOAD_MAX 16'd516
+`define KWS_LEN_COMMIT 16'd12
+`define KWS_LEN_SET_BAUD 16'd2
+`define KWS_LEN_SET_MODE 16'd4
+`define KWS_LEN_PCM 16'd324
+`define KWS_LEN_FEAT 16'd164
+`define KWS_LEN_STATS 11'd28
+`define KWS_LEN_ACK 11'd8
+`define KWS_LEN_BRIEF 11'd10
+`define KWS_LEN_COUNTED 11'd14
+`define KWS_DEFAULT_MASK 16'h0077
+`define KWS_TYPE_HELLO 8'h01
+`define KWS_TYPE_RESET 8'h02
+`define KWS_TYPE_LOAD_WEIGHTS 8'h03
+`define KWS_TYPE_COMMIT 8'h04
+`define KWS_TYPE_SET_BAUD 8'h05
+`define KWS_TYPE_SET_MODE 8'h06
+`define KWS_TYPE_PCM_FRAME 8'h10
+`define KWS_TYPE_FEAT_FRAME 8'h11
+`define KWS_TYPE_GET_STATS 8'h12
+`define KWS_TYPE_INFO 8'h81
+`define KWS_TYPE_ACK 8'h8e
+`define KWS_TYPE_ERROR 8'h8f
+`define KWS_TYPE_RESULT 8'h90
+`define KWS_TYPE_STATS 8'h92
+`define KWS_CODE_BAD_LENGTH 16'd1
+`define KWS_CODE_UNKNOWN_TYPE 16'd2
+`define KWS_CODE_BAD_VERSION 16'd3
+`define KWS_CODE_BAD_ARGUMENT 16'd4
+`define KWS_CODE_BAD_CRC 16'd5
+`define KWS_CODE_NO_WEIGHTS 16'd6
+`define KWS_CODE_GAP 16'd7
+`define KWS_CODE_UNSUPPORTED 16'd8
+`define KWS_CODE_WRONG_MODEL 16'd9
+`endif
