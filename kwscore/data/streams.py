@@ -7,7 +7,7 @@ reads is from reset and the rest carries the state that earlier sound left behin
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,15 +40,13 @@ class StreamRecipe:
     shift: int = 1600
     wide_level: float = 0.5
     level: tuple[float, float] = (-36.0, 10.0)
-    sources: dict[str, float] = field(
-        default_factory=lambda: {
-            "words": 0.38,
-            "pieces": 0.22,
-            "synth": 0.14,
-            "wake": 0.10,
-            "speech": 0.08,
-            "reversed": 0.08,
-        }
+    sources: tuple[tuple[str, float], ...] = (
+        ("words", 0.38),
+        ("pieces", 0.22),
+        ("synth", 0.14),
+        ("wake", 0.10),
+        ("speech", 0.08),
+        ("reversed", 0.08),
     )
 
     @property
@@ -79,7 +77,7 @@ class StreamMaker:
         self.recordings = [r for rows in material.noise.values() for r in rows if len(r) >= HOP * 10]
         kinds = [k for k in material.noise if k not in SPEECH_NOISE]
         self.quiet = [r for k in kinds for r in material.noise[k] if len(r) >= HOP * 10]
-        available = {s: w for s, w in recipe.sources.items() if self._has(s)}
+        available = {s: w for s, w in recipe.sources if self._has(s)}
         total = sum(available.values())
         self.sources = {s: w / total for s, w in available.items()}
         weights = np.array(recipe.noise_weights, np.float64)

@@ -20,18 +20,18 @@ EXTRA_READS = 5
 
 
 class SoftTargets:
-    """Teacher logits of every shard of a store: ``get(index)`` -> frames (n, R), logits (n, R, 12) float16."""
+    """Teacher logits of a shard: ``get(store, index)`` -> frames (n, R), logits (n, R, 12) float16."""
 
-    def __init__(self, store: ShardStore, teacher: Teacher, name: str):
-        self.store, self.teacher = store, teacher.eval()
-        self.folder = store.folder / f"teacher-{name}"
-        self.folder.mkdir(exist_ok=True)
+    def __init__(self, teacher: Teacher, name: str):
+        self.teacher, self.name = teacher.eval(), name
 
-    def get(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
-        path = self.folder / f"{index:06d}.npz"
+    def get(self, store: ShardStore, index: int) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+        folder = store.folder / f"teacher-{self.name}"
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{index:06d}.npz"
         if not path.exists():
-            shard = self.store.load(index)
-            rng = np.random.default_rng([self.store.seed, 13, index])
+            shard = store.load(index)
+            rng = np.random.default_rng([store.seed, 13, index])
             extra = rng.integers(48, shard.mel.shape[1], size=(len(shard.mel), EXTRA_READS))
             frames = np.concatenate((np.maximum(shard.ends, 0), extra), axis=1)
             logits = []

@@ -11,6 +11,11 @@ from kwscore.data.streams import StreamRecipe
 from kwscore.errors import KWScopeError
 from kwscore.models.config import DEFAULT_NETWORK
 
+LIGHTER = StreamRecipe(
+    clean=0.58, snr=(-4.0, 20.0), reverb=0.08, wide_level=0.4, unknown=0.22, silence=0.13, speed=(0.93, 1.08)
+)
+"""Streams of the last epochs."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecipe:
@@ -20,14 +25,16 @@ class TrainingRecipe:
     is drawn anew at every visit. Learning rates are per step, ``warmup`` and ``floor`` as shares. ``beta`` and
     ``gamma`` are the noise floor's rates, ``mel_floor`` the published floor of band 0 (0.05 there, which hides words
     30 dB below the usual level), ``a_range`` the slowest and fastest initial pole -A (published: 1.5, 2.5, ...).
-    ``distill`` is the share of the teacher's answers in the loss from epoch ``distill_from`` on.
+    From epoch ``finish_from`` on the streams are drawn by ``finish``, lighter than before: the last, small steps are
+    taken on sound like that of use. ``distill`` is the share of the teacher's answers in the loss from epoch
+    ``distill_from`` on.
     """
 
     name: str = DEFAULT_NETWORK
     seed: int = 1
     seed_of_data: int = 1
-    epochs: int = 40
-    pool: int = 128
+    epochs: int = 72
+    pool: int = 160
     batch: int = 64
     lr: float = 6e-3
     floor: float = 0.005
@@ -49,6 +56,16 @@ class TrainingRecipe:
     mel_floor: float = 0.015
     a_range: tuple[float, ...] = (0.15, 4.0)
     streams: StreamRecipe = field(default_factory=StreamRecipe)
+    finish: StreamRecipe = field(default_factory=lambda: LIGHTER)
+    finish_from: int = 56
+
+    def streams_of(self, epoch: int) -> StreamRecipe:
+        """How the streams of an epoch are drawn."""
+        return self.finish if epoch >= self.finish_from else self.streams
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(v) for v in value) if isinstance(value, list) else value
 
 
 def _known(kind: type, values: dict[str, Any], what: str) -> dict[str, Any]:
@@ -56,7 +73,7 @@ def _known(kind: type, values: dict[str, Any], what: str) -> dict[str, Any]:
     unknown = sorted(set(values) - names)
     if unknown:
         raise KWScopeError(f"{what} has no field {unknown[0]!r}; it has: {', '.join(sorted(names))}.")
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return {k: _frozen(v) for k, v in values.items()}
 
 
 def load_recipe(path: Path | None, overrides: dict[str, Any]) -> TrainingRecipe:
@@ -70,7 +87,7 @@ def load_recipe(path: Path | None, overrides: dict[str, Any]) -> TrainingRecipe:
         if not isinstance(values, dict):
             raise KWScopeError(f"--recipe {path} must hold one JSON object.")
     values = _known(TrainingRecipe, {**values, **overrides}, "A training recipe")
-    streams = values.get("streams", {})
-    if isinstance(streams, dict):
-        values["streams"] = StreamRecipe(**_known(StreamRecipe, streams, "A stream recipe"))
+    for name in ("streams", "finish"):
+        if isinstance(values.get(name), dict):
+            values[name] = StreamRecipe(**_known(StreamRecipe, values[name], "A stream recipe"))
     return TrainingRecipe(**values)

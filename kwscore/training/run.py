@@ -28,7 +28,7 @@ from kwscore.training.distill import SoftTargets
 from kwscore.training.parallel import team
 from kwscore.training.recipe import TrainingRecipe
 from kwscore.training.teacher import Teacher
-from kwscore.training.trainer import WATCHED, Progress, Trainer, build
+from kwscore.training.trainer import WATCHED, Progress, Stores, Trainer, build
 
 Report = Callable[[Progress], None]
 Say = Callable[[str], None]
@@ -42,26 +42,28 @@ def front_end_key(recipe: TrainingRecipe) -> str:
 
 def prepare(
     recipe: TrainingRecipe, data_dir: Path, cache: Path, extra_dir: Path | None = None, say: Say = lambda _: None
-) -> tuple[ShardStore, FeatureCache]:
-    """Shard store and cached validation features of a recipe; reads recordings only for what is missing."""
+) -> tuple[Stores, FeatureCache]:
+    """Shard stores and cached validation features of a recipe; reads recordings only for what is missing."""
     net = build(recipe).eval()
     key = f"{front_end_key(recipe)} {data_key(data_dir, extra_dir)}"
-    store = ShardStore(cache, recipe.streams, recipe.seed_of_data, key)
-    if not all(store.path(i).exists() for i in range(recipe.pool)):
+    drawn = {recipe.streams_of(epoch) for epoch in range(recipe.epochs)}
+    stores = {streams: ShardStore(cache, streams, recipe.seed_of_data, key) for streams in drawn}
+    missing = [s for s in stores.values() if not all(s.path(i).exists() for i in range(recipe.pool))]
+    if missing:
         material = load_material(data_dir, "train", extra_dir, say)
         for line in material.skipped:
             say(line)
-        store.attach(material, lambda pcm: stream_features(net, pcm))
+        for store in missing:
+            store.attach(material, lambda pcm: stream_features(net, pcm))
     mix = load_validation(data_dir, extra_dir, progress=say)
     digest = hashlib.sha256(mix.audio.tobytes() + front_end_key(recipe).encode()).hexdigest()[:12]
-    return store, FeatureCache(mix, cache / f"validation-{digest}", net)
+    return stores, FeatureCache(mix, cache / f"validation-{digest}", net)
 
 
-def make_shards(store: ShardStore, indices: Iterable[int], say: Say = lambda _: None) -> None:
+def make_shards(store: ShardStore, indices: Iterable[int]) -> None:
     """Make the given shards; several processes may do so side by side."""
     for index in indices:
         store.make(index)
-        say(f"shard {index}")
 
 
 def card(recipe: TrainingRecipe, net: NanoMamba, scores: list[Score]) -> dict[str, Any]:
@@ -94,12 +96,13 @@ def train_network(
     say: Say = lambda _: None,
 ) -> tuple[NanoMamba, list[Score]]:
     """Train or resume in ``out``, evaluate every condition, write ``out/<name>.safetensors`` and its card."""
-    store, validation = prepare(recipe, data_dir, cache, extra_dir, say)
+    stores, validation = prepare(recipe, data_dir, cache, extra_dir, say)
     with team() as members:
-        make_shards(store, range(members.local_rank, recipe.pool, members.local_world))
+        for store in stores.values():
+            make_shards(store, range(members.local_rank, recipe.pool, members.local_world))
         members.wait()
-        soft = SoftTargets(store, teacher, recipe.teacher) if teacher is not None else None
-        trainer = Trainer(recipe, store, validation if members.first else None, out, soft=soft, team=members)
+        soft = SoftTargets(teacher, recipe.teacher) if teacher is not None else None
+        trainer = Trainer(recipe, stores, validation if members.first else None, out, soft=soft, team=members)
         if trainer.resume():
             say(f"resuming after epoch {trainer.epoch} of {recipe.epochs}")
         net = trainer.run(report if members.first else lambda _: None)
@@ -138,8 +141,8 @@ def train_teacher_network(
 ) -> list[Score]:
     """Train or resume the convolutional teacher and write ``out``."""
     recipe = teacher_recipe(epochs, pool, seed)
-    store, validation = prepare(replace(recipe, name=DEFAULT_NETWORK), data_dir, cache, extra_dir, say)
-    trainer = Trainer(recipe, store, validation, out.with_suffix(""), make=make_teacher)
+    stores, validation = prepare(replace(recipe, name=DEFAULT_NETWORK), data_dir, cache, extra_dir, say)
+    trainer = Trainer(recipe, stores, validation, out.with_suffix(""), make=make_teacher)
     if trainer.resume():
         say(f"resuming after epoch {trainer.epoch} of {epochs}")
     net = trainer.run(report)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kwscore.data.shards import SHARD_STREAMS, Shard, ShardStore
+from kwscore.data.streams import StreamRecipe
 from kwscore.errors import KWScopeError
 from kwscore.evaluation.accuracy import FeatureCache, Score, evaluate_cached, summary
 from kwscore.models.network import NanoMamba
@@ -24,6 +25,8 @@ from kwscore.training.parallel import Team
 from kwscore.training.recipe import TrainingRecipe
 from kwscore.training.teacher import Teacher
 
+Stores = Mapping[StreamRecipe, ShardStore]
+"""The shards of each kind of stream that a recipe draws."""
 WATCHED = ("clean", "white 0 dB", "factory 0 dB", "babble 0 dB")
 """Conditions that are measured after every epoch."""
 VALIDATE_EVERY = 2
@@ -100,14 +103,14 @@ class Trainer:
     def __init__(
         self,
         recipe: TrainingRecipe,
-        store: ShardStore,
+        stores: Stores,
         validation: FeatureCache | None,
         folder: Path,
         make: Callable[[TrainingRecipe], NanoMamba | Teacher] = build,
         soft: SoftTargets | None = None,
         team: Team | None = None,
     ):
-        self.recipe, self.store, self.validation, self.folder, self.soft = recipe, store, validation, folder, soft
+        self.recipe, self.stores, self.validation, self.folder, self.soft = recipe, stores, validation, folder, soft
         self.team = team or Team()
         folder.mkdir(parents=True, exist_ok=True)
         self.net = make(recipe)
@@ -194,13 +197,14 @@ class Trainer:
     def _first_statistics(self) -> None:
         """Start the corpus statistics from the same streams in every process of a team."""
         if isinstance(self.net, NanoMamba):
-            shard = self.store.load(0)
+            shard = self.stores[self.recipe.streams_of(0)].load(0)
             mel, snr = (torch.from_numpy(a[: self.recipe.batch].astype(np.float32)) for a in (shard.mel, shard.snr))
             self.net.update_stream_statistics(self.net.frontend(mel, snr).feature, momentum=1.0)
 
     def run_epoch(self, report: Callable[[Progress], None] = lambda _: None) -> None:
         """Visit every shard of the pool once, in this epoch's order."""
         recipe = self.recipe
+        store = self.stores[recipe.streams_of(self.epoch)]
         order = np.random.default_rng([recipe.seed, 7, self.epoch])
         shards = order.permutation(recipe.pool) if self.epoch else np.arange(recipe.pool)
         if self.step == 0:
@@ -209,8 +213,8 @@ class Trainer:
         began, first = time.monotonic(), self.step
         loss_mean, right, total = 0.0, 0, 0
         for index in shards:
-            shard = self.store.load(int(index))
-            soft = self.soft.get(int(index)) if self.soft and self.epoch >= recipe.distill_from else None
+            shard = store.load(int(index))
+            soft = self.soft.get(store, int(index)) if self.soft and self.epoch >= recipe.distill_from else None
             rng = np.random.default_rng([recipe.seed, 11, self.epoch, int(index)])
             rows = rng.permutation(len(shard.labels))
             for start in range(0, len(rows), recipe.batch):

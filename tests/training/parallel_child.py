@@ -16,9 +16,9 @@ from tests.training.test_trainer import RECIPE
 corpus, cache, out = map(Path, sys.argv[1:])
 torch.set_num_threads(1)
 recipe = replace(RECIPE, epochs=1)
-store, _ = prepare(recipe, corpus, cache)
+stores, _ = prepare(recipe, corpus, cache)
 with team() as members:
-    trainer = Trainer(recipe, store, None, out / "run", team=members)
+    trainer = Trainer(recipe, stores, None, out / "run", team=members)
     trainer.resume()
     trainer.run()
     torch.save(trainer.net.state_dict(), out / f"weights{members.rank}.pt")

@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from kwscore.data.shards import SHARD_STREAMS, ShardStore
+from kwscore.data.shards import SHARD_STREAMS
 from kwscore.data.streams import StreamRecipe
 from kwscore.errors import KWScopeError
 from kwscore.training.distill import SoftTargets, soft_loss
 from kwscore.training.recipe import TrainingRecipe, load_recipe
 from kwscore.training.run import make_teacher, prepare
-from kwscore.training.trainer import Trainer, build, learning_rate, spec_mask
+from kwscore.training.trainer import Stores, Trainer, build, learning_rate, spec_mask
 from tests.data.corpus import make_corpus
 
-RECIPE = TrainingRecipe(epochs=2, pool=1, ema=0.9, streams=StreamRecipe(frames=110))
+SHORT = StreamRecipe(frames=110)
+RECIPE = TrainingRecipe(epochs=2, pool=1, ema=0.9, streams=SHORT, finish=replace(SHORT, clean=0.9), finish_from=1)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="module")
-def store(data: tuple[Path, Path]) -> ShardStore:
+def stores(data: tuple[Path, Path]) -> Stores:
     return prepare(RECIPE, data[0], data[1])[0]
 
 
@@ -34,26 +35,26 @@ def _weights(net: torch.nn.Module) -> np.ndarray:
     return torch.cat([v.flatten().double() for v in net.state_dict().values()]).numpy()
 
 
-def test_same_seed_same_weights_and_a_killed_run_goes_on(store: ShardStore, tmp_path: Path) -> None:
-    whole = Trainer(RECIPE, store, None, tmp_path / "whole")
+def test_same_seed_same_weights_and_a_killed_run_goes_on(stores: Stores, tmp_path: Path) -> None:
+    whole = Trainer(RECIPE, stores, None, tmp_path / "whole")
     whole.run()
-    first = Trainer(RECIPE, store, None, tmp_path / "killed")
+    first = Trainer(RECIPE, stores, None, tmp_path / "killed")
     first.run_epoch()
-    second = Trainer(RECIPE, store, None, tmp_path / "killed")
+    second = Trainer(RECIPE, stores, None, tmp_path / "killed")
     assert second.resume()
     assert second.epoch == 1
     second.run()
     np.testing.assert_array_equal(_weights(whole.net), _weights(second.net))
     np.testing.assert_array_equal(_weights(whole.ema), _weights(second.ema))
     assert np.abs(_weights(whole.net) - _weights(build(RECIPE))).max() > 1e-3
-    other = Trainer(replace(RECIPE, lr=1e-3), store, None, tmp_path / "killed")
+    other = Trainer(replace(RECIPE, lr=1e-3), stores, None, tmp_path / "killed")
     with pytest.raises(KWScopeError, match="another recipe"):
         other.resume()
 
 
-def test_shards_do_not_depend_on_who_makes_them(data: tuple[Path, Path], store: ShardStore, tmp_path: Path) -> None:
-    again, _ = prepare(RECIPE, data[0], tmp_path)
-    one, two = store.load(0), again.load(0)
+def test_shards_do_not_depend_on_who_makes_them(data: tuple[Path, Path], stores: Stores, tmp_path: Path) -> None:
+    again = prepare(RECIPE, data[0], tmp_path)[0][SHORT]
+    one, two = stores[SHORT].load(0), again.load(0)
     np.testing.assert_array_equal(one.mel, two.mel)
     np.testing.assert_array_equal(one.labels, two.labels)
     assert one.mel.shape == (SHARD_STREAMS, 110, 40)
@@ -62,23 +63,24 @@ def test_shards_do_not_depend_on_who_makes_them(data: tuple[Path, Path], store: 
         again.load(7)
 
 
-def test_noise_floor_parameters_stay_as_set(store: ShardStore, tmp_path: Path) -> None:
-    trainer = Trainer(replace(RECIPE, epochs=1), store, None, tmp_path)
+def test_noise_floor_parameters_stay_as_set(stores: Stores, tmp_path: Path) -> None:
+    trainer = Trainer(replace(RECIPE, epochs=1), stores, None, tmp_path)
     trainer.run()
     beta = torch.sigmoid(trainer.net.get_parameter("snr_estimator.raw_beta"))
     assert beta.item() == pytest.approx(RECIPE.beta, rel=1e-5)
 
 
-def test_soft_targets_are_the_teachers_answers(store: ShardStore) -> None:
+def test_soft_targets_are_the_teachers_answers(stores: Stores) -> None:
     teacher = make_teacher(RECIPE).eval()
-    soft = SoftTargets(store, teacher, "test")
-    frames, logits = soft.get(0)
+    store = stores[SHORT]
+    soft = SoftTargets(teacher, "test")
+    frames, logits = soft.get(store, 0)
     shard = store.load(0)
     with torch.no_grad():
         mel = torch.from_numpy(shard.mel[:4].astype(np.float32))
         expected = teacher.pool(teacher.hidden(mel, mel), torch.from_numpy(frames[:4]))
     np.testing.assert_allclose(logits[:4], expected.numpy(), atol=2e-2)
-    np.testing.assert_array_equal(soft.get(0)[1], logits)
+    np.testing.assert_array_equal(soft.get(store, 0)[1], logits)
     same = torch.randn(5, 12)
     assert soft_loss(same, same, 2.0).item() == pytest.approx(0.0, abs=1e-6)
     assert soft_loss(same, -same, 2.0).item() > 0.1
@@ -110,3 +112,10 @@ def test_recipe_files(tmp_path: Path) -> None:
         load_recipe(path, {})
     with pytest.raises(KWScopeError, match="nowhere"):
         load_recipe(tmp_path / "nowhere.json", {})
+
+
+def test_the_last_epochs_hear_lighter_streams(stores: Stores) -> None:
+    assert set(stores) == {SHORT, RECIPE.finish}
+    assert RECIPE.streams_of(0) == SHORT
+    assert RECIPE.streams_of(1) == RECIPE.finish
+    assert not np.array_equal(stores[SHORT].load(0).mel, stores[RECIPE.finish].load(0).mel)
