@@ -1,0 +1,1 @@
+"""Assembler, reference model and generator of the core's microcode."""
