@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kwscore.audio.level import FLOOR_DBFS
 from kwscore.constants import HOP, WINDOW
 from kwscore.errors import KWScopeError
-from kwscore.fixed import jit, layout
+from kwscore.fixed import layout, loading
 from kwscore.fixed.image import Image
 from kwscore.fixed.step import run
 from kwscore.fixed.tables import rom
@@ -22,7 +22,6 @@ from kwscore.stream.pcm import to_pcm
 from kwscore.stream.telemetry import Telemetry
 
 _BATCH = 128
-_ready = False  # the compiled step is in memory
 
 
 class FixedEngine:
@@ -122,13 +121,17 @@ class FixedEngine:
         for mine, new in zip(_arrays(self._state), _arrays(fresh), strict=True):
             mine[...] = new
 
+    @staticmethod
+    def is_compiled() -> bool:
+        """Whether the compiled step is in memory or cached on disk, so that the first frame comes at once."""
+        return loading.is_compiled()
+
     def warm_up(self, progress: Callable[[str], None] | None = None) -> None:
-        """Compile (seconds, once per installation) or load from the cache, leaving the stream untouched."""
-        if _ready:
-            return
-        if progress:
-            progress("Preparing the integer engine (compiled once after installation) ...")
-        self._compute(np.zeros(0, np.int16), 0)
+        """Compile (once per installation, in a process of its own) or load from the cache; the stream stays untouched.
+
+        ``progress`` is called with a sentence before and after a compilation. Quantising a network does this too.
+        """
+        loading.load(progress)
 
     def _parts(self, pcm: NDArray[np.int16], batch: int) -> list[tuple[NDArray[np.int16], int]]:
         """Cut samples so that each part finishes at most ``batch`` frames."""
@@ -143,13 +146,10 @@ class FixedEngine:
         return parts
 
     def _compute(self, pcm: NDArray[np.int16], frames: int) -> layout.Outputs:
-        global _ready
-        if not _ready:
-            jit.refresh_cache(run)
+        loading.load()
         sizes = self.image.sizes
         out = layout.new_outputs(sizes, frames)
         run(sizes, rom(), self._net, self._state, self._trace, np.ascontiguousarray(pcm), out)
-        _ready = True
         return out
 
     def _run(self, pcm: NDArray[np.int16], frames: int) -> list[Telemetry]:

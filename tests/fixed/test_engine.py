@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kwscore.errors import KWScopeError
-from kwscore.fixed import calibrate
+from kwscore.fixed import calibrate, jit
 from kwscore.fixed import layout as at
 from kwscore.fixed.calibrate import load_image, quantise, synthetic_calibration
 from kwscore.fixed.compare import compare
 from kwscore.fixed.engine import FixedEngine
+from kwscore.fixed.image import Image
 from kwscore.fixed.quantise import sizes_of
+from kwscore.fixed.step import run
 from kwscore.models.config import network_config
 from kwscore.stream.engine import StreamEngine
 from kwscore.stream.telemetry import Engine
@@ -228,3 +230,19 @@ def test_the_engine_imports_no_torch(repository: Path) -> None:
     code = "import sys, kwscore.fixed.engine, kwscore.fixed.calibrate; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=repository)
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_one_compiled_step_serves_every_network(tmp_path: Path) -> None:
+    for name in NAMES:
+        FixedEngine(image(name)).logits(varied(0.1))
+        FixedEngine(Image.load(image(name).save(tmp_path / "net.kwsf"))).logits(varied(0.1))
+    assert len(run.signatures) == 1
+    assert FixedEngine.is_compiled()
+
+
+def test_every_kernel_file_is_watched(repository: Path) -> None:
+    """A kernel file that the cache's hash leaves out could run stale."""
+    folder = repository / "kwscore" / "fixed"
+    kernels = {p.name for p in folder.glob("*.py") if "@kernel" in p.read_text() or "@entry" in p.read_text()}
+    assert kernels <= set(jit.KERNEL_FILES)
+    assert all((folder / name).is_file() for name in jit.KERNEL_FILES)
