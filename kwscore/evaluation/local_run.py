@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import tempfile
 import threading
@@ -121,17 +122,18 @@ def _open(folder: Path) -> EvaluationSet:
 def _start(folder: str, threads: int, parent: int) -> None:
     global _data
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted and ends the pool
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent, folder), daemon=True).start()
     import torch
 
     torch.set_num_threads(threads)
     _data = _open(Path(folder))
 
 
-def _end_with(parent: int) -> None:
-    """A parent that is killed cannot end its pool: leave with it."""
+def _end_with(parent: int, folder: str) -> None:
+    """A parent that is killed can neither end its pool nor tidy up: do so, and leave with it."""
     while os.getppid() == parent:
         time.sleep(1.0)
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 

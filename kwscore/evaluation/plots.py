@@ -67,6 +67,11 @@ def _save(figure: Figure, path: Path) -> Path:
     return path
 
 
+def _floor(value: float) -> float:
+    """Where an axis of per cents begins: at a multiple of ten."""
+    return max(0.0, 10.0 * np.floor(value / 10.0))
+
+
 def _title(noise: str) -> str:
     return noise.removeprefix(RECORDED) + " (recorded)" if noise.startswith(RECORDED) else noise
 
@@ -98,10 +103,11 @@ def plot_snr(results: Sequence[Result], path: Path, note: str, chance: float | N
         for r in results
         if not r.unit.condition.special
     }
-    step = min(np.diff(snrs))
+    step = float(min(np.diff(snrs)))
+    aside = step * np.linspace(-0.3, 0.3, len(lines)) if len(lines) > 1 else np.zeros(1)  # clean marks side by side
     for axes, (title, group) in zip(grid, panels, strict=False):
         for number, line in enumerate(lines):
-            _curve(axes, counts, line, group, snrs, step, number)
+            _curve(axes, counts, line, group, snrs, step, number, aside[number])
         if chance is not None:
             axes.axhline(chance, color="#888888", linewidth=0.8, linestyle=(0, (1, 2)))
         _quiet(axes)
@@ -109,7 +115,8 @@ def plot_snr(results: Sequence[Result], path: Path, note: str, chance: float | N
         axes.set_xticks([*snrs, snrs[-1] + 1.4 * step], [*(f"{s:g}" for s in snrs), "clean"])
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
-    grid[0].set_ylim(0, 100)
+    shares = [100 * np.trace(r.confusion) / max(r.confusion.sum(), 1) for r in results if not r.unit.condition.special]
+    grid[0].set_ylim(_floor(min(shares) - 3), 100.5)
     figure.supxlabel(f"SNR over the clip's second, dB\n{note}".rstrip(), fontsize=9, color=_INK)
     figure.supylabel("accuracy, %", fontsize=9, color=_INK)
     handles, names = grid[0].get_legend_handles_labels()
@@ -125,6 +132,7 @@ def _curve(
     snrs: list[float],
     step: float,
     number: int,
+    aside: float,
 ) -> None:
     x, y, low, high = [], [], [], []
     for snr in snrs:
@@ -146,7 +154,7 @@ def _curve(
     if clean is not None:
         share = 100 * np.trace(clean) / clean.sum()
         ends = wilson(int(np.trace(clean)), int(clean.sum()))
-        at = snrs[-1] + 1.4 * step
+        at = snrs[-1] + 1.4 * step + aside
         axes.errorbar(
             [at], [share], [[share - ends[0]], [ends[1] - share]], label=None if x else name,
             color=style["color"], marker=style["marker"], markersize=style["markersize"], linewidth=1.2,
@@ -187,11 +195,13 @@ def plot_classes(results: Sequence[Result], path: Path, title: str) -> Path:
     figure = _figure(8.4, 3.6)
     axes = figure.subplots()
     spread = np.linspace(-0.28, 0.28, len(results)) if len(results) > 1 else np.zeros(1)
+    lowest = 100.0
     for number, result in enumerate(results):
         confusion = result.confusion
         total, correct = confusion.sum(1), np.diag(confusion)
         share = 100 * correct / np.maximum(total, 1)
         bounds = np.array([wilson(int(c), int(t)) for c, t in zip(correct, total, strict=True)])
+        lowest = min(lowest, bounds[:, 0].min())
         style = _style(number)
         axes.errorbar(
             np.arange(len(LABELS)) + spread[number], share, [share - bounds[:, 0], bounds[:, 1] - share],
@@ -200,7 +210,7 @@ def plot_classes(results: Sequence[Result], path: Path, title: str) -> Path:
         )  # fmt: skip
     axes.set_xticks(range(len(LABELS)), LABELS)
     axes.set_ylabel("recall, %", fontsize=9, color=_INK)
-    axes.set_ylim(0, 101)
+    axes.set_ylim(_floor(lowest), 101)
     axes.set_title(title, fontsize=9, color=_INK, loc="left")
     _quiet(axes)
     axes.grid(visible=False, axis="x")
