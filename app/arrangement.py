@@ -10,7 +10,7 @@ from app.panels.timepanel import TimePanel
 
 LEFT_KEYS = ("waveform", "spectrogram", "snr", "routing", "delta", "posteriors")
 RIGHT_KEYS = ("readout", "bars", "log")
-HIDDEN_KEYS = ("detection",)
+HIDDEN_KEYS = ("detection", "timing")
 LEFT_SHARES = (14, 17, 17, 12, 12, 18)
 RIGHT_SHARES = (27, 30, 26)
 
@@ -24,7 +24,7 @@ class Arrangement:
         self._hidden: list[str] = []
 
     def standard(self) -> None:
-        """Six plots at the left, word, bars and log at the right."""
+        """Six plots at the left, word, bars and log at the right; hidden: settings behind the log, timing below."""
         window, docks = self.window, self.docks
         self.end_enlargement()
         for dock in docks.values():
@@ -39,8 +39,10 @@ class Arrangement:
                 docks[key].show()
         for key in HIDDEN_KEYS:
             docks[key].setFloating(False)
-            window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, docks[key])
-            window.tabifyDockWidget(docks["log"], docks[key])
+        window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, docks["detection"])
+        window.tabifyDockWidget(docks["log"], docks["detection"])
+        window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, docks["timing"])
+        for key in HIDDEN_KEYS:
             docks[key].hide()
         self.share_out()
 
@@ -55,12 +57,16 @@ class Arrangement:
             heights = [share * window.height() // 100 for share in shares]
             window.resizeDocks([docks[key] for key in keys], heights, Qt.Orientation.Vertical)
 
+    def make_room_below(self) -> None:
+        """A height at which the charts below are legible."""
+        self.window.resizeDocks([self.docks["timing"]], [self.window.height() // 5], Qt.Orientation.Vertical)
+
     def enlarge(self, key: str) -> None:
         """Give one panel the space of its column; a second call puts the others back."""
         if self.enlarged is not None:
             self.end_enlargement()
             return
-        column = LEFT_KEYS if key in LEFT_KEYS else (*RIGHT_KEYS, *HIDDEN_KEYS)
+        column = LEFT_KEYS if key in LEFT_KEYS else (*RIGHT_KEYS, "detection") if key != "timing" else tuple(self.docks)
         self._hidden = [other for other in column if other != key and not self.docks[other].isHidden()]
         for other in self._hidden:
             self.docks[other].hide()

@@ -40,6 +40,7 @@ COMMANDS = (
     Command("zoom_in", "Stretch time", ("Ctrl++", "Ctrl+=", "+"), "Looking", "Fewer seconds, wider"),
     Command("zoom_out", "Compress time", ("Ctrl+-", "-"), "Looking", "More seconds, narrower"),
     Command("detection", "Detection settings", ("D",), "Window", "Thresholds and timing of detections", checkable=True),
+    Command("timing", "Timing", ("H",), "Window", "How long the network needs for each hop", checkable=True),
     Command("export", "Export detections as CSV…", ("Ctrl+E",), "Window"),
     Command("picture", "Save picture of the window…", ("Ctrl+P",), "Window"),
     Command("theme", "Light / dark", ("T",), "Window", "Switch between light and dark"),

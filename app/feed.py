@@ -83,6 +83,9 @@ class Feed(Protocol):
     def columns(self, start: int, stop: int) -> Columns:
         """Columns of the part of [start, stop) that is held."""
 
+    def elapsed(self, start: int, stop: int) -> tuple[int, Array]:
+        """The held part of columns [start, stop), shown or not: its first column and (n,) engine times in us."""
+
     def warm_up(self, start: int, stop: int) -> Sequence[tuple[int, int]]:
         """Spans of columns in which the network has not yet heard enough since a reset."""
 

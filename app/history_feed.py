@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.feed import Columns, Mark
+from app.feed import Array, Columns, Mark
 from kwscore.audio.source import Source
 from kwscore.constants import HOP, LABELS, SILENCE, WINDOW, WORDS
 from kwscore.stream.detection import DetectionSettings
@@ -80,6 +80,9 @@ class HistoryFeed:
             routing=view.routing[part], delta_mean=view.delta_mean[part], delta_low=view.delta_low[part],
             delta_high=view.delta_high[part], posteriors=view.posteriors[part],
         )  # fmt: skip
+
+    def elapsed(self, start: int, stop: int) -> tuple[int, Array]:
+        return self._history.elapsed(start, stop) if self._history else (0, _NOTHING.level)
 
     def warm_up(self, start: int, stop: int) -> Sequence[tuple[int, int]]:
         view = self._view

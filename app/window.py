@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QMenu, QTabWidget, QToolBar, QWidget
 
 from app import settings as store
 from app import theme as themes
-from app.arrangement import LEFT_KEYS, Arrangement
+from app.arrangement import HIDDEN_KEYS, LEFT_KEYS, Arrangement
 from app.banner import Banner
 from app.commands import BY_NAME, COMMANDS
 from app.controller import Controller, Detected, DevicesFound, Notice
@@ -38,6 +38,7 @@ from app.panels.routing import RoutingPanel
 from app.panels.snr import SnrPanel
 from app.panels.spectrogram import SpectrogramPanel
 from app.panels.timepanel import TimePanel
+from app.panels.timing import TimingPanel
 from app.panels.waveform import WaveformPanel
 from app.sources import Choice
 from app.statusbar import StatusBar
@@ -113,9 +114,10 @@ class MainWindow(WindowCommands):
         self.time_panels: dict[str, TimePanel] = {kind.key: kind(theme, feed) for kind in TIME_PANELS}
         self.readout, self.bars = ReadoutPanel(theme, feed), BarsPanel(theme, feed)
         self.log, self.detection = LogPanel(theme), DetectionPanel(theme, self.controller.detection)
+        self.timing = TimingPanel(theme, feed)
         self.panels: dict[str, Panel] = {
             **self.time_panels, "readout": self.readout, "bars": self.bars, "log": self.log,
-            "detection": self.detection,
+            "detection": self.detection, "timing": self.timing,
         }  # fmt: skip
         self.docks = {key: Dock(panel, key, panel.title, panel.about) for key, panel in self.panels.items()}
         self.arrangement = Arrangement(self, self.docks)
@@ -139,9 +141,10 @@ class MainWindow(WindowCommands):
             panel.hovered.connect(self._hovered)
             panel.scrolled.connect(self.move_back)
             panel.zoomed.connect(self.zoom)
-        self.docks["detection"].visibilityChanged.connect(
-            lambda _=False: self.actions_by_name["detection"].setChecked(not self.docks["detection"].isHidden())
-        )
+        for key in HIDDEN_KEYS:
+            self.docks[key].visibilityChanged.connect(
+                lambda _=False, key=key: self.actions_by_name[key].setChecked(not self.docks[key].isHidden())
+            )
         self.toolbar.fill_view_menu(dock.toggleViewAction() for dock in self.docks.values())
         self.toolbar.source_chosen.connect(self.listen_to)
         self.toolbar.network_chosen.connect(self.use_network)
@@ -162,6 +165,7 @@ class MainWindow(WindowCommands):
         if self.settings.layout and not self.restoreState(_decode(self.settings.layout), store.VERSION):
             self.arrangement.standard()
         self._sized = bool(self.settings.layout)
+        self.timing_sized = not self.docks["timing"].isHidden()
         self.banner_bar.setVisible(bool(self.banner.rows))
 
     # -- one frame --------------------------------------------------------------------------------------------
@@ -180,6 +184,8 @@ class MainWindow(WindowCommands):
             self.readout.advance(end, self.controller.caption(end))
         if self.bars.isVisible():
             self.bars.advance(end)
+        if self.timing.isVisible():
+            self.timing.advance(end, self.shown_columns(), not self.display.frozen)
         self.timeline.advance(end, self.shown_columns(), self.display.frozen)
         if self._frame % STATUS_EVERY == 0:
             self._slow_tick()
@@ -189,7 +195,9 @@ class MainWindow(WindowCommands):
 
     def _slow_tick(self) -> None:
         """What need not follow every frame."""
-        self.status.show_health(self.controller.health())
+        health = self.controller.health()
+        self.status.show_health(health)
+        self.timing.set_dropped(health.dropped)
         if self.toolbar.running != self.controller.running:
             self.toolbar.set_running(self.controller.running)
         self.toolbar.set_network(self.controller.network_name)
@@ -199,6 +207,7 @@ class MainWindow(WindowCommands):
             panel.set_hint(waiting)
             self.docks[key].set_value(panel.value_at_cursor())
         self.readout.set_hint(waiting)
+        self.timing.set_hint(waiting)
 
     def _handle(self, event: object) -> None:
         if isinstance(event, Detected):

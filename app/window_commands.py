@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow
 
@@ -21,6 +22,7 @@ from app.panels.detection import DetectionPanel
 from app.panels.log import LogPanel
 from app.panels.readout import ReadoutPanel
 from app.panels.timepanel import TimePanel
+from app.panels.timing import TimingPanel
 from app.sources import DEMO, MICROPHONE, Choice
 from app.statusbar import StatusBar
 from app.timeline import Timeline
@@ -29,7 +31,7 @@ from app.zoom import PITCHES, nearest
 
 SOUND_FILES = "Sound and playlists (*.wav *.flac *.ogg *.opus *.mp3 *.aiff *.aif *.json);;All files (*)"
 NETWORK_FILES = "Networks (*.safetensors *.pt);;All files (*)"
-Panel = TimePanel | ReadoutPanel | BarsPanel | LogPanel | DetectionPanel
+Panel = TimePanel | ReadoutPanel | BarsPanel | LogPanel | DetectionPanel | TimingPanel
 
 
 class WindowCommands(QMainWindow):
@@ -51,6 +53,7 @@ class WindowCommands(QMainWindow):
     time_panels: dict[str, TimePanel]
     panels: dict[str, Panel]
     docks: dict[str, Dock]
+    timing_sized = False
 
     def notify(self, key: str, text: str, level: str = "error") -> None:
         """Show one sentence; an empty one takes the message with this key away."""
@@ -130,6 +133,12 @@ class WindowCommands(QMainWindow):
         self.docks["detection"].setVisible(on)
         if on:
             self.docks["detection"].raise_()
+
+    def do_timing(self, on: bool) -> None:
+        self.docks["timing"].setVisible(on)
+        if on and not self.timing_sized:
+            self.timing_sized = True
+            QTimer.singleShot(0, self.arrangement.make_room_below)
 
     def do_export(self) -> None:
         name, _ = QFileDialog.getSaveFileName(

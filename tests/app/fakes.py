@@ -148,6 +148,7 @@ class SteadyFeed:
         delta = np.exp(slow[:, 22:24] / 2)
         amplitude = np.abs(slow[:, 30]) / 5
         self.end = columns
+        self.hop_us = random.lognormal(np.log(25), 0.2, columns).astype(np.float32)
         self._all = {
             "low": -amplitude,
             "high": amplitude,
@@ -165,6 +166,10 @@ class SteadyFeed:
         start = min(max(start, 0), self.end)
         part = slice(start, max(min(stop, self.end), start))
         return Columns(start=start, **{name: values[part].astype(np.float32) for name, values in self._all.items()})
+
+    def elapsed(self, start: int, stop: int) -> tuple[int, NDArray[np.float32]]:
+        start = min(max(start, self.first), self.end)
+        return start, self.hop_us[start : max(min(stop, self.end), start)].copy()
 
     def warm_up(self, start: int, stop: int) -> list[tuple[int, int]]:
         return [(0, 50)] if start < 50 else []
