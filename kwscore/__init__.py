@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 from kwscore.constants import LABELS
 
 if TYPE_CHECKING:
+    from kwscore.fixed.engine import FixedEngine
     from kwscore.models.checkpoint import load_model
     from kwscore.models.published import load_published
     from kwscore.models.registry import create_model
     from kwscore.stream.engine import StreamEngine
 
 __version__ = "0.1.0"
-__all__ = ["LABELS", "StreamEngine", "__version__", "create_model", "load_model", "load_published"]
+__all__ = ["LABELS", "FixedEngine", "StreamEngine", "__version__", "create_model", "load_model", "load_published"]
 
 _LAZY = {
+    "FixedEngine": "kwscore.fixed.engine",
     "StreamEngine": "kwscore.stream.engine",
     "create_model": "kwscore.models.registry",
     "load_model": "kwscore.models.checkpoint",
