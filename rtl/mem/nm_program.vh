@@ -19,7 +19,15 @@
 `define NM_OUT_DELTA 12'd3958
 `define NM_LEN_DELTA 8'd48
 
-// Bytes of an image of these sizes, without its formats and CRC
-`define NM_IMAGE_END 9196
+// The image: its length, low byte and next, the sizes in its header, and where the literals are
+`define NM_IMAGE_BYTES_0 8'd8
+`define NM_IMAGE_BYTES_1 8'd36
+`define NM_SIZE_FRONT 8'd1
+`define NM_SIZE_D 8'd16
+`define NM_SIZE_CHANNELS 8'd24
+`define NM_SIZE_STATES 8'd4
+`define NM_SIZE_LAYERS 8'd2
+`define NM_SIZE_EXPERTS 8'd2
+`define NM_LITERAL_BYTE 16'd12288
 
 `endif

@@ -14,7 +14,7 @@ import numpy as np
 
 from kwscore.fixed import layout as at
 from kwscore.fixed.export import rom_files
-from kwscore.fixed.image import Image
+from kwscore.fixed.image import BLOCK_FORMATS, GLOBAL_FORMATS, Image
 from rtl.tools import isa
 from rtl.tools.program import Builder
 
@@ -54,7 +54,14 @@ def _program_header(builder: Builder) -> str:
     for name, at_word in out.items():
         lines.append(f"`define NM_OUT_{name.upper()} 12'd{at_word - isa.BANK}")
         lines.append(f"`define NM_LEN_{name.upper()} 8'd{builder.out_words[name]}")
-    lines += ["", "// Bytes of an image of these sizes, without its formats and CRC", f"`define NM_IMAGE_END {builder.fields['end'].byte}"]
+    sizes = builder.sizes
+    formats = len(GLOBAL_FORMATS) + len(BLOCK_FORMATS) * sizes.layers
+    total = builder.fields["end"].byte + formats + -formats % 4 + 4
+    lines += ["", "// The image: its length, low byte and next, the sizes in its header, and where the literals are"]
+    lines += [f"`define NM_IMAGE_BYTES_{i} 8'd{total >> 8 * i & 255}" for i in range(2)]
+    named = {**dict(zip(("FRONT", "D", "CHANNELS", "STATES", "LAYERS"), sizes, strict=True)), "EXPERTS": sizes.experts}
+    lines += [f"`define NM_SIZE_{name} 8'd{value}" for name, value in named.items()]
+    lines += [f"`define NM_LITERAL_BYTE 16'd{isa.LITERAL_BYTE}"]
     return "\n".join([*lines, "", "`endif", ""])
 
 

@@ -19,7 +19,7 @@ from rtl.tools.program import Builder
 I8 = NDArray[np.int64]
 WORD = 36
 WIDE = 42
-DEPTH = 13
+DEPTH = 12
 """Cycles from an instruction's last element to the next instruction's first."""
 SKIP = 2
 """Cycles of an instruction whose condition is false."""
@@ -101,7 +101,7 @@ class Machine:
         self.flag = False
         self.r = np.zeros(1, np.int64)
         self.write_pointer = 0
-        self.cycles = 0
+        self.cycles = 1
         self.run("INIT")
 
     def push(self, samples: NDArray[np.int16]) -> None:
@@ -114,7 +114,7 @@ class Machine:
     def run(self, entry: str) -> list[Write]:
         """Run from an entry to its end; all results in order."""
         pc, writes = self.builder.entries[entry], []
-        self.cycles = 0
+        self.cycles = 1
         while True:
             op = self.code[pc]
             if op.cond == isa.ALWAYS or (op.cond == isa.IF_NEGATIVE) == self.flag:
