@@ -35,6 +35,7 @@ class StreamRecipe:
     noise_weights: tuple[float, ...] = (1.2, 1.2, 1.2, 1.2, 0.8)
     synthetic_words: float = 0.05
     step: float = 0.25
+    context: float = 0.0
     reverb: float = 0.15
     speed: tuple[float, float] = (0.9, 1.12)
     shift: int = 1600
@@ -167,6 +168,13 @@ class StreamMaker:
                 gain[at:] = depth
         return gain
 
+    def _context(self, rng: np.random.Generator, n: int) -> Audio:
+        """Sound before a segment that stops where the segment begins: any level, perhaps stepping up half-way."""
+        piece = self._noise(rng, max(n, CLIP_SAMPLES))[:n] * np.float32(10.0 ** (rng.uniform(-65.0, -25.0) / 20.0))
+        if rng.random() < 0.5:
+            piece[: n // 2] *= np.float32(10.0 ** (-rng.uniform(10.0, 30.0) / 20.0))
+        return piece
+
     # stream -----------------------------------------------------------------------------------------------------
     def make(self, rng: np.random.Generator) -> Stream:
         """One stream."""
@@ -174,7 +182,9 @@ class StreamMaker:
         n = recipe.samples
         speech = np.zeros(n, np.float32)
         ends, labels, starts = np.full(MAX_READS, -1), np.full(MAX_READS, -1), []
-        frame = 0 if rng.random() < 0.6 else int(rng.integers(1, 100))
+        context = rng.random() < recipe.context
+        frame = int(rng.integers(40, 100)) if context else 0 if rng.random() < 0.6 else int(rng.integers(1, 100))
+        free = 0  # first sample after the previous segment
         rms: list[float] = []
         spread = 10.0 ** (rng.uniform(-3.0, 3.0, MAX_READS) / 20.0)
         for index in range(MAX_READS):
@@ -190,9 +200,13 @@ class StreamMaker:
                 if len(rms) > 1:  # same room, same distance: similar level
                     clip = clip * np.float32(min(rms[0] / level, 10.0) * spread[index])
                 speech[start : start + CLIP_SAMPLES] += clip
+            if context and start > free:
+                speech[free:start] += self._context(rng, start - free)
+            free = start + CLIP_SAMPLES
             starts.append(start)
             ends[index], labels[index] = frame + CLIP_FRAMES - 1, label
-            frame += CLIP_FRAMES + 3 + (0 if rng.random() < 0.6 else int(rng.integers(0, 60)))
+            frame += CLIP_FRAMES + 3
+            frame += int(rng.integers(20, 60)) if context else 0 if rng.random() < 0.6 else int(rng.integers(0, 60))
         if rng.random() < recipe.reverb:
             speech = reverberate(speech, room_response(rng))
         if rng.random() < 0.5:
