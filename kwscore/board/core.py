@@ -10,45 +10,61 @@ from numpy.typing import NDArray
 from kwscore.board.fields import encode_telemetry
 from kwscore.board.protocol import Info, Mask, Mode, Sizes
 from kwscore.constants import LABELS, N_MELS, WINDOW
+from kwscore.errors import KWScopeError
 from kwscore.stream.telemetry import Engine, Telemetry
 
 _CLOCK = 50_000_000
 
 
-def model_id_of(model_hash: str) -> int:
-    """The 32-bit id by which a board knows weights: the first eight hex digits of their hash, never 0."""
-    return int(model_hash[:8], 16) or 1
+def model_id_of(engine: Engine) -> int:
+    """The 32-bit id by which a board knows weights, never 0.
+
+    The CRC-32 of the image where the engine has one, else the first eight hex digits of the weights' hash.
+    """
+    return int(getattr(engine, "model_id", 0)) or int(engine.model_hash[:8], 16) or 1
 
 
 class EngineCore:
     """Runs any engine as the core of a virtual board.
 
-    ``accepts(image, model_id)`` says whether these weights are the engine's own; by default the model id decides,
-    since an image's layout is the business of the integer engine. ``features`` stands in for the network behind the
-    front end, when there is one. The cycle count is what the engine measured, in cycles of a 50 MHz clock.
+    ``loader(image)`` makes the engine of an image that the host sends, and raises KWScopeError for one that it cannot
+    read; without it only the weights that the engine has are accepted. ``features`` stands in for the network behind
+    the front end, when there is one. The cycle count is what the engine measured, in cycles of a 50 MHz clock.
     """
 
     def __init__(
         self,
         engine: Engine,
-        accepts: Callable[[bytes, int], bool] | None = None,
+        loader: Callable[[bytes], Engine] | None = None,
         features: Callable[[bytes], Telemetry] | None = None,
     ) -> None:
-        self._engine = engine
-        self._accepts = accepts
+        self._loader = loader
         self._features = features
-        sizes = Sizes(len(LABELS), len(engine.expert_names), engine.blocks, engine.channels, N_MELS)
-        self.info = Info(clock_hz=_CLOCK, sizes=sizes, mode=Mode.FEATURES if features else Mode(0))
-        self.model_id = model_id_of(engine.model_hash)
+        self.info = Info(clock_hz=_CLOCK, sizes=_sizes(engine), mode=Mode.FEATURES if features else Mode(0))
+        self._take(engine)
+
+    @property
+    def model_id(self) -> int:
+        """Id of the engine's weights."""
+        return model_id_of(self._engine)
+
+    def load(self, image: bytes, model_id: int) -> bool:
+        """Whether the image is one of a network of these sizes; from then on it is the one that runs."""
+        if self._loader is not None:
+            try:
+                engine = self._loader(image)
+            except KWScopeError:
+                return False
+            if _sizes(engine) != self.info.sizes or model_id_of(engine) != model_id:
+                return False
+            self._take(engine)
+        return model_id == self.model_id
+
+    def _take(self, engine: Engine) -> None:
         # Compiled engines compile at their first frame, which would look like a board that hangs.
         engine.process(np.zeros(WINDOW, np.int16))
         engine.reset()
-
-    def load(self, image: bytes, model_id: int) -> bool:
-        """Whether the image is of the engine's network."""
-        if self._accepts is not None:
-            return self._accepts(image, model_id)
-        return model_id == self.model_id
+        self._engine = engine
 
     def reset(self) -> None:
         """Return to the state before the first sample."""
@@ -68,3 +84,7 @@ class EngineCore:
     def _encode(self, record: Telemetry, mask: Mask, counters: tuple[int, int]) -> tuple[int, bytes]:
         cycles = round(record.elapsed_us * _CLOCK / 1e6)
         return cycles & 0xFFFFFFFF, encode_telemetry(record, mask, counters)
+
+
+def _sizes(engine: Engine) -> Sizes:
+    return Sizes(len(LABELS), len(engine.expert_names), engine.blocks, engine.channels, N_MELS)

@@ -174,7 +174,7 @@ class Info:
     hop: int = HOP
     max_payload: int = MAX_PAYLOAD
     rx_fifo: int = 2048
-    weight_bytes: int = 8192
+    weight_bytes: int = 16384
     mask: Mask = FULL_MASK | Mask.DELTA_MEAN
     sizes: Sizes = field(default_factory=Sizes)
     max_fill: int = MAX_FILL

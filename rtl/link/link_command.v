@@ -6,7 +6,7 @@
 `include "protocol.vh"
 
 module link_command #(
-    parameter WEIGHT_BYTES = 8192,
+    parameter WEIGHT_BYTES = 16384,
     parameter [15:0] MASK = 16'h007F,          // fields that the core can send
     parameter FEATURES = 0,                    // 1: the core takes FEAT_FRAME
     parameter [31:0] MODEL_ID = 32'd0,         // of the weights in the bitstream, 0 for none

@@ -23,7 +23,7 @@ module nm_link #(
     parameter [63:0] BUILD = 64'd0,            // of the sources' hash, first byte lowest
     parameter [31:0] TAG = 32'h204D4953,       // "SIM ", first letter lowest
     parameter [31:0] MODEL_ID = 32'd0,         // of the weights in the bitstream, 0 for none
-    parameter WEIGHT_BYTES = 8192,
+    parameter WEIGHT_BYTES = 16384,
     parameter [15:0] MASK = 16'h007F,
     parameter FEATURES = 0,
     parameter [7:0] N_MELS = 8'd40,

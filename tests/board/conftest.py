@@ -14,9 +14,11 @@ from kwscore.board.engine import BoardEngine
 from kwscore.board.virtual import VirtualBoard
 from tests.board.toy import ToyEngine
 
-PATIENT = Timing(answer=0.3, silence=0.25, retry=0.05, hop=20.0)
-"""As shipped, but impatient to get a board back and patient with a loaded machine."""
-QUICK = Timing(answer=0.06, silence=0.25, retry=0.05, hop=20.0)
+PATIENT = Timing(answer=0.5, silence=5.0, retry=0.05, hop=60.0)
+"""For a loaded machine: nothing is given up because threads had to wait, only because bytes were lost."""
+SHARP = Timing(answer=0.5, silence=0.25, retry=0.05, hop=60.0)
+"""Where silence is what the test is about."""
+QUICK = Timing(answer=0.06, silence=0.25, retry=0.05, hop=60.0)
 """Where nothing answers anyway."""
 
 

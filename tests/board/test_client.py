@@ -17,14 +17,19 @@ from kwscore.board.engine import BoardEngine, BoardModel
 from kwscore.board.errors import BoardError
 from kwscore.board.handshake import Weights
 from kwscore.constants import HOP
+from kwscore.errors import KWScopeError
 from kwscore.stream.telemetry import Engine
-from tests.board.conftest import QUICK, Bench
+from tests.board.conftest import PATIENT, Bench
 from tests.board.faults import FrameFault, corrupt_byte, drop_frame
 from tests.board.toy import ToyEngine, assert_same, speech_like
 
 IMAGE = np.random.default_rng(3).bytes(5900)
 WEIGHTS = Weights(IMAGE, int(ToyEngine.model_hash[:8], 16), p.Sizes())
 MODEL = BoardModel("Toy", ToyEngine.model_hash, ToyEngine.expert_names, WEIGHTS)
+
+
+def refusing(image: bytes) -> ToyEngine:
+    raise KWScopeError("no image")
 
 
 @pytest.mark.parametrize("kind", ["pty", "socket"])
@@ -94,16 +99,25 @@ def test_every_hop_is_answered_and_the_first_three_warm_up(bench: Bench) -> None
 
 def test_weights_are_loaded_where_others_are(bench: Bench) -> None:
     seen = []
-    core = EngineCore(ToyEngine(), accepts=lambda image, model: not seen.append((image, model)))  # type: ignore[func-returns-value]
+
+    def loader(image: bytes) -> ToyEngine:
+        seen.append(image)
+        return ToyEngine()
+
+    core = EngineCore(ToyEngine(), loader)
     client = bench.client(bench.board(Device(core)).port, weights=WEIGHTS)
-    assert seen == [(IMAGE, WEIGHTS.model_id)]
+    assert seen == [IMAGE]
     assert client.info.model_id == WEIGHTS.model_id
     assert client.info.mode & p.Mode.LOADED
 
 
 def test_weights_that_are_there_are_not_loaded_again(bench: Bench) -> None:
-    core = EngineCore(ToyEngine(), accepts=lambda image, model: False)
-    bench.client(bench.board(Device(core, WEIGHTS.model_id)).port, weights=WEIGHTS)
+    bench.client(bench.board(Device(EngineCore(ToyEngine(), refusing), WEIGHTS.model_id)).port, weights=WEIGHTS)
+
+
+def test_an_image_that_cannot_be_read_is_refused(bench: Bench) -> None:
+    with pytest.raises(BoardError, match="another network"):
+        bench.client(bench.board(Device(EngineCore(ToyEngine(), refusing))).port, weights=WEIGHTS)
 
 
 @pytest.mark.parametrize("kind", [p.Type.LOAD_WEIGHTS, p.Type.COMMIT, p.Type.RESET, p.Type.SET_MODE, p.Type.HELLO])
@@ -130,8 +144,8 @@ def test_an_image_of_another_network_is_refused(bench: Bench) -> None:
         bench.client(board.port, weights=Weights(IMAGE, 77, p.Sizes()))
     with pytest.raises(BoardError, match="24 channels, 2 experts, not 3, 24, 2"):
         bench.client(board.port, weights=Weights(IMAGE, 77, p.Sizes(blocks=3)))
-    with pytest.raises(BoardError, match="room for 8192"):
-        bench.client(board.port, weights=Weights(bytes(9000), 77, p.Sizes()))
+    with pytest.raises(BoardError, match="room for 16384"):
+        bench.client(board.port, weights=Weights(bytes(17000), 77, p.Sizes()))
 
 
 def test_a_board_without_weights_says_how_to_load_them(bench: Bench) -> None:
@@ -157,7 +171,7 @@ def test_rates_that_cannot_carry_audio_are_refused_with_the_reason() -> None:
 
 def test_a_board_at_another_rate_is_found(bench: Bench) -> None:
     board = bench.board()
-    with BoardClient(board.port, baud=2_000_000, timing=QUICK):
+    with BoardClient(board.port, baud=2_000_000, timing=PATIENT):
         assert board.device.baud == 2_000_000
     client = bench.client(board.port)
     assert client.state is State.READY

@@ -19,7 +19,7 @@ def test_the_float_engine_on_a_virtual_board(bench: Bench) -> None:
     expected_engine = StreamEngine(net)
     names = tuple(expected_engine.expert_names)
     sizes = Sizes(12, len(names), expected_engine.blocks, expected_engine.channels)
-    weights = Weights(b"any image", model_id_of(expected_engine.model_hash), sizes)
+    weights = Weights(b"any image", model_id_of(expected_engine), sizes)
     model = BoardModel(expected_engine.name, expected_engine.model_hash, names, weights)
     board = bench.board(StreamEngine(net), loaded=False)
     engine = bench.engine(board.port, model)

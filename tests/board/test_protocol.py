@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kwscore.board import protocol as p
-from kwscore.board.errors import ProtocolError
+from kwscore.board.errors import ArgumentError, ProtocolError
 from kwscore.board.fields import decode_telemetry, encode_result, frame_of_hop
 from kwscore.board.framing import Frame, decode, encode
 from kwscore.constants import HOP
@@ -149,3 +149,13 @@ def test_zero_and_tiny_magnitudes_keep_their_meaning() -> None:
     result = encode_result(0, 5, p.Flag(0), record, p.Mask.MEL, (0, 0))
     words = result.fields(p.Mask.MEL, p.Sizes())[p.Mask.MEL]
     assert words[:3].tolist() == [-32768, -32767, 0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "detail"),
+    [(p.Type.RESET, b"\3", 3), (p.Type.SET_BAUD, b"\3\0", 3), (p.Type.SET_MODE, b"\0\0\1\0", 0)],
+)
+def test_arguments_out_of_range_are_named(kind: p.Type, payload: bytes, detail: int) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        p.REQUESTS[kind].unpack(payload)
+    assert caught.value.detail == detail

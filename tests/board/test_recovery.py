@@ -21,7 +21,7 @@ from kwscore.board.errors import BoardError, BoardLostError
 from kwscore.constants import HOP
 from kwscore.stream.telemetry import Telemetry
 from tests.board import faults
-from tests.board.conftest import QUICK, Bench
+from tests.board.conftest import QUICK, SHARP, Bench
 from tests.board.faults import FrameFault
 from tests.board.test_client import MODEL, WEIGHTS
 from tests.board.toy import ToyEngine, assert_same, speech_like
@@ -133,7 +133,7 @@ def test_a_result_that_comes_twice_counts_once(bench: Bench) -> None:
 def test_a_single_lost_hop_is_given_up_after_asking(bench: Bench) -> None:
     board = bench.board()
     board.to_board = FrameFault(p.Type.PCM_FRAME, 10, faults.drop_frame)
-    engine = bench.engine(board.port)
+    engine = bench.engine(board.port, timing=SHARP)
     audio = speech_like(20)
     records = [r for hop in range(20) for r in engine.process(audio[hop * HOP : (hop + 1) * HOP])]
     assert [r.frame for r in records] == [f for f in range(17) if f != 10 - 3]
@@ -143,7 +143,7 @@ def test_a_single_lost_hop_is_given_up_after_asking(bench: Bench) -> None:
 # ---- rule 4: silence ---------------------------------------------------------------------------------------------
 def test_a_stalled_board_is_lost_and_comes_back(bench: Bench) -> None:
     board = bench.board()
-    engine = bench.engine(board.port)
+    engine = bench.engine(board.port, timing=SHARP)
     engine.process(speech_like(10))
     board.stall()
     with pytest.raises(BoardLostError, match="stopped answering"):
@@ -161,7 +161,7 @@ def test_a_stalled_board_is_lost_and_comes_back(bench: Bench) -> None:
 
 def test_a_board_that_answers_but_computes_nothing_is_lost(bench: Bench) -> None:
     board = bench.board()
-    engine = bench.engine(board.port)
+    engine = bench.engine(board.port, timing=SHARP)
     board.to_host = FrameFault(p.Type.RESULT, 0, faults.drop_frame, count=1_000_000)
     with pytest.raises(BoardLostError, match="sends no results"):
         until_lost(engine)
@@ -229,7 +229,7 @@ def test_software_takes_over_without_a_seam(bench: Bench) -> None:
 # ---- rule 6: baud mismatch ---------------------------------------------------------------------------------------
 def test_a_board_that_falls_back_to_its_rate_is_found_again(bench: Bench) -> None:
     board = bench.board()
-    engine = bench.engine(board.port, baud=2_000_000)
+    engine = bench.engine(board.port, baud=2_000_000, timing=SHARP)
     engine.process(speech_like(5))
     board.press_reset()
     assert board.device.baud == 1_000_000
@@ -283,7 +283,7 @@ def test_another_protocol_version_is_refused(bench: Bench, version: int, what: s
     board = bench.board()
     board.device.version = version
     with pytest.raises(BoardError, match=rf"protocol version {version}.*update {what}"):
-        bench.client(board.port, timing=QUICK)
+        bench.client(board.port)
     assert board.device.stats.frames <= 3, "nothing but HELLO is ever sent to an unknown board"
 
 

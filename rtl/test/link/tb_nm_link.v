@@ -69,15 +69,15 @@ module tb_nm_link #(
   wire body_ready;
   wire [7:0] body_data;
 
-  reg  [7:0]  memory[0:8191];
+  reg  [7:0]  memory[0:16383];
   reg  [7:0]  w_rdata;
   wire        w_en;
   wire [15:0] w_addr;
   wire [7:0]  w_data;
 
   always @(posedge clk) begin
-    if (w_en) memory[w_addr[12:0]] <= w_data;
-    w_rdata <= memory[w_addr[12:0]];
+    if (w_en) memory[w_addr[13:0]] <= w_data;
+    w_rdata <= memory[w_addr[13:0]];
   end
 
   sim_player host (
