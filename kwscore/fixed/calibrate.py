@@ -33,7 +33,7 @@ _BLOCK = {
     "y": ("y", 24, 2, 14),
     "v": ("v", 20, 2, 14),  # the heaviest tail of all activations
 }
-_WIDE = {"x": 8, "final": 9, "pooled": 9, "ln": 9, "up": 9, "u": 8, "sz": 8, "c": 8, "b": 8, "h": 10, "y": 9, "v": 2}
+_WIDE = {"x": 8, "final": 9, "pooled": 9, "ln": 9, "up": 9, "u": 8, "sz": 8, "c": 8, "b": 8, "h": 10, "y": 9, "v": 6}
 _ROUNDS = 2
 
 
@@ -118,6 +118,12 @@ def _moments(image: Image, audio: Sequence[Pcm]) -> dict[str, NDArray[np.float64
     return {name: x.T @ x for name, x in stacked.items()}
 
 
+def _residual_format(config: NetworkConfig, arrays: Arrays, formats: Mapping[str, tuple[int, ...]]) -> int:
+    """The residual stream need not be finer than what is added to it: no row is ever shifted left."""
+    added = [formats["v"][i] + weight_bits(arrays, f"blocks.{i}.out_proj") for i in range(config.layers)]
+    return min(formats["x"][0], formats["normed"][0] + weight_bits(arrays, "patch_proj"), *added)
+
+
 def _narrowed(config: NetworkConfig, arrays: Arrays, peaks: Mapping[str, list[float]]) -> dict[str, tuple[int, ...]]:
     formats: dict[str, tuple[int, ...]] = {"normed": (normed_format(config.norm_horizon),)}
     for name, (_, bits, spare, most) in (_GLOBAL | _BLOCK).items():
@@ -126,10 +132,7 @@ def _narrowed(config: NetworkConfig, arrays: Arrays, peaks: Mapping[str, list[fl
         )
     least_b = 3  # delta B has 11 + b fraction bits and is brought to 14
     formats["b"] = tuple(max(b, least_b) for b in formats["b"])
-    # the residual stream need not be finer than what is added to it: no row is ever shifted left
-    added = [f + weight_bits(arrays, f"blocks.{i}.out_proj") for i, f in enumerate(formats["v"])]
-    added.append(formats["normed"][0] + weight_bits(arrays, "patch_proj"))
-    formats["x"] = (min(formats["x"][0], *added),)
+    formats["x"] = (_residual_format(config, arrays, formats),)
     formats["pooled"] = (min(formats["pooled"][0], formats["final"][0] + 10),)
     return formats
 
@@ -147,6 +150,7 @@ def quantise(config: NetworkConfig, arrays: Arrays, audio: Sequence[Pcm] | None 
         name: (fraction,) * (config.layers if name in BLOCK_FORMATS else 1) for name, fraction in _WIDE.items()
     }
     formats["normed"] = (normed_format(config.norm_horizon),)
+    formats["x"] = (_residual_format(config, arrays, formats),)
     for _ in range(_ROUNDS):
         formats = _narrowed(config, arrays, _peaks(build_image(config, arrays, formats), streams))
     moments = _moments(build_image(config, arrays, formats), streams)

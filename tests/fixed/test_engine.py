@@ -232,6 +232,16 @@ def test_the_engine_imports_no_torch(repository: Path) -> None:
     assert done.stdout.strip() == "False", done.stderr
 
 
+def test_large_output_weights_are_quantised() -> None:
+    """Output projections up to 30 leave few fraction bits in 8 bits; the residual follows."""
+    config, weights = arrays(DUAL)
+    large = {k: np.asarray(v) * (30 / np.abs(v).max()) if "out_proj" in k else v for k, v in weights.items()}
+    made = quantise(config, large, [varied(1.0)])
+    assert all(int(shift.min()) >= 0 for shift in made.shift)
+    a = np.array([r.logits for r in StreamEngine((config, large)).process(varied(1.0))])
+    assert np.abs(a - FixedEngine(made).logits(varied(1.0)) / 512).mean() < 0.1
+
+
 def test_one_compiled_step_serves_every_network(tmp_path: Path) -> None:
     for name in NAMES:
         FixedEngine(image(name)).logits(varied(0.1))
