@@ -99,7 +99,8 @@ class TimingChart(QWidget):
         self._kept: dict[str, tuple[float, float]] = {}  # what the limits made of them
         self._free: set[str] = set()  # axes that the user has taken over
         self._last: tuple[object, ...] = ()
-        self._counted = -1
+        self._ranges: tuple[object, ...] = ()
+        self._drawn = self._seen = -1  # columns: the newest one painted, the newest one of the last frame
         self.view = pg.GraphicsLayoutWidget()
         for part in (self.view, self.view.viewport()):  # keys belong to the window
             part.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -190,13 +191,14 @@ class TimingChart(QWidget):
         # with an unmoved range only the newest column decides; one outside of it changes nothing
         start = math.floor(hoptimes.column_at(low)) - 1
         stop = min(math.ceil(hoptimes.column_at(high)) + 2, self.feed.end if "x" in self._free else end)
-        state = (start, stop, self.feed.first, self.feed.end < stop)
-        if state != self._last:
-            self._last = state
-            self._draw_left(start, stop)
-        if end // hoptimes.STEP != self._counted:
-            self._counted = end // hoptimes.STEP
-            self._draw_right(end)
+        ranges = (start, self._set.get("x"), len(self._free))
+        waits = live and ranges == self._ranges and 0 < end - self._drawn < hoptimes.STEP and end != self._seen
+        self._seen = end
+        if waits or (ranges, stop, end) == self._last:
+            return  # ten times a second is enough for the eye, and a third of the cost; what is left over comes last
+        self._ranges, self._drawn, self._last = ranges, end, (ranges, stop, end)
+        self._draw_left(start, stop)
+        self._draw_right(end)
 
     def _draw_left(self, start: int, stop: int) -> None:
         before = start - hoptimes.RUNNING
