@@ -46,7 +46,7 @@ def train(
     from kwscore.training.run import load_teacher, train_network
 
     torch.set_num_threads(threads)
-    given = {"name": name, "epochs": epochs, "pool": pool, "seed": seed, "teacher": teacher and teacher.stem}
+    given = {"name": name, "epochs": epochs, "pool": pool, "seed": seed}
     recipe = load_recipe(recipe_file, {k: v for k, v in given.items() if v is not None})
     out = out or Path("runs") / recipe.name
     with _Bar(recipe.name) as bar:

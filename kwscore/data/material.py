@@ -71,12 +71,15 @@ def loudest_second(samples: Pcm) -> Pcm:
     return samples[start : start + CLIP_SAMPLES]
 
 
-def _read_manifest(folder: Path) -> list[dict[str, str]]:
+def _read_manifest(folder: Path, *columns: str) -> list[dict[str, str]]:
     manifest = folder / "manifest.csv"
     if not manifest.is_file():
         return []
     with manifest.open(newline="") as stream:
-        return list(csv.DictReader(stream))
+        rows = list(csv.DictReader(stream))
+    if any(None in (row.get(name) for name in columns) for row in rows):
+        raise KWScopeError(f"{manifest} lacks a column: it needs {', '.join(columns)}.")
+    return rows
 
 
 def _noise(corpus: Corpus, folder: Path | None, train: bool, skipped: list[str]) -> dict[str, list[Pcm]]:
@@ -86,7 +89,7 @@ def _noise(corpus: Corpus, folder: Path | None, train: bool, skipped: list[str])
         cut = int(len(samples) * BACKGROUND_TRAIN)
         found.setdefault("background", []).append(samples[:cut] if train else samples[cut:])
     if folder is not None and folder.is_dir():
-        rows = {row["file"].rsplit(".", 1)[0]: row for row in _read_manifest(folder)}
+        rows = {row["file"].rsplit(".", 1)[0]: row for row in _read_manifest(folder, "file", "split")}
         for path in sorted(folder.rglob("*.wav")):
             row = rows.get(path.relative_to(folder).with_suffix("").as_posix())
             split = row["split"] if row else ("test" if _held_out(path.stem, 0.25) else "train")
@@ -106,7 +109,7 @@ def _speech(folder: Path | None, train: bool, skipped: list[str]) -> tuple[list[
     wake_words: list[str] = []
     if folder is None or not folder.is_dir():
         return pieces, wake, wake_words
-    speakers = {row["file"].rsplit(".", 1)[0]: row["speaker"] for row in _read_manifest(folder)}
+    speakers = {row["file"].rsplit(".", 1)[0]: row["speaker"] for row in _read_manifest(folder, "file", "speaker")}
     for path in sorted(folder.rglob("*.wav")):
         name = path.relative_to(folder).with_suffix("").as_posix()
         isolated = "wake_words" in name
@@ -160,8 +163,11 @@ def load_material(
     progress(f"reading {split} clips")
     clips = corpus.select(split)
     words, kept = load_clips([c for c in clips if c.word in WORDS], skipped)
-    if not kept:
-        raise KWScopeError(f"{corpus.root} has no {split} clips of the ten words; check the folder and its lists.")
+    absent = sorted(set(WORDS) - {c.word for c in kept}) if train or not kept else []
+    if absent:
+        raise KWScopeError(
+            f"{corpus.root} has no {split} clips of: {', '.join(absent)}; check the folder and its lists."
+        )
     wanted = [c for c in clips if c.label == UNKNOWN and (c.word in UNHEARD_WORDS) != train]
     others, kept_others = load_clips(wanted, skipped)
     unknown, groups = {"words": others}, {"words": [c.word for c in kept_others]}

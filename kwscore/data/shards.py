@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +25,27 @@ from kwscore.errors import KWScopeError
 
 Features = Callable[[NDArray[np.int16]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 SHARD_STREAMS = 256
+VERSION = 2
+"""Raised whenever streams or features are drawn differently, so that old shards are not taken for new ones."""
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[np.generic]] | None:
+    """The arrays of an .npz file; None when there is none, or when it was damaged (it is removed, to be made again)."""
+    try:
+        with np.load(path) as arrays:
+            return dict(arrays)
+    except FileNotFoundError:
+        return None
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError):
+        path.unlink(missing_ok=True)
+        return None
+
+
+def write_arrays(path: Path, **arrays: NDArray[np.generic]) -> None:
+    """Write an .npz file beside and rename; several processes may write the same one."""
+    partial = path.with_suffix(f".{os.getpid()}.part.npz")
+    np.savez(partial, **arrays)  # type: ignore[arg-type]
+    partial.replace(path)
 
 
 @dataclass(slots=True)
@@ -39,7 +62,7 @@ class ShardStore:
     """Shards of one recipe and seed under ``folder``; missing ones are made with ``maker`` and ``features``."""
 
     def __init__(self, folder: Path, recipe: StreamRecipe, seed: int, key: str = ""):
-        name = json.dumps([asdict(recipe), seed, SHARD_STREAMS, key], sort_keys=True)
+        name = json.dumps([asdict(recipe), seed, SHARD_STREAMS, VERSION, key], sort_keys=True)
         self.recipe, self.seed = recipe, seed
         self.folder = folder / f"shards-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -65,21 +88,23 @@ class ShardStore:
             mel, snr = self.features(np.stack([s.pcm for s in streams[start : start + 32]]))
             mels.append(mel.astype(np.float16))
             snrs.append(snr.astype(np.float16))
-        partial = self.folder / f"{index:06d}.{os.getpid()}.part.npz"
-        np.savez(
-            partial,
+        write_arrays(
+            self.path(index),
             mel=np.concatenate(mels),
             snr=np.concatenate(snrs),
             ends=np.stack([s.ends for s in streams]),
             labels=np.stack([s.labels for s in streams]),
         )
-        partial.replace(self.path(index))
 
     def load(self, index: int) -> Shard:
         """Shard ``index``, made first if need be."""
-        self.make(index)
-        with np.load(self.path(index)) as arrays:
-            return Shard(arrays["mel"], arrays["snr"], arrays["ends"], arrays["labels"])
+        arrays = read_arrays(self.path(index))
+        if arrays is None:
+            self.make(index)
+            arrays = read_arrays(self.path(index))
+        if arrays is None:
+            raise KWScopeError(f"{self.path(index)} cannot be read back; check the disk that holds the cache.")
+        return Shard(**{name: arrays[name] for name in ("mel", "snr", "ends", "labels")})  # type: ignore[arg-type]
 
 
 def first_reads(shard: Shard) -> NDArray[np.bool_]:

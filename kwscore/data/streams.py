@@ -7,7 +7,8 @@ reads is from reset and the rest carries the state that earlier sound left behin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,23 @@ from kwscore.audio.noise import make_noise
 from kwscore.constants import CLIP_FRAMES, CLIP_SAMPLES, HOP, SILENCE, UNKNOWN, WINDOW
 from kwscore.data.augment import change_speed, cut_piece, equalise, from_pcm, place, reverberate, room_response, to_pcm
 from kwscore.data.material import SPEECH_NOISE, Material
+from kwscore.errors import KWScopeError
 
 Audio = NDArray[np.float32]
 PUBLISHED_NOISES = ("white", "pink", "factory", "street", "babble")
 MAX_READS = 3
+
+
+def check_numbers(recipe: Any, positive: tuple[str, ...]) -> None:
+    """Refuse a recipe whose numbers are none, or not above 0 where they must be."""
+    for field in fields(recipe):
+        value = getattr(recipe, field.name)
+        if isinstance(field.default, int | float):
+            kind = int if isinstance(field.default, int) else (int, float)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise KWScopeError(f"{field.name}={value!r} in the recipe must be a number.")
+            if field.name in positive and not value > 0:
+                raise KWScopeError(f"{field.name}={value!r} in the recipe must be above 0.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +64,12 @@ class StreamRecipe:
         ("reversed", 0.08),
     )
 
+    def __post_init__(self) -> None:
+        check_numbers(self, ("frames",))
+
     @property
     def samples(self) -> int:
+        """Samples of a stream."""
         return WINDOW + HOP * (self.frames - 1)
 
 

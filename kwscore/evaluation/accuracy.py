@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from kwscore.constants import N_CLASSES, SILENCE, UNKNOWN
 from kwscore.data.augment import from_pcm
+from kwscore.data.shards import read_arrays, write_arrays
 from kwscore.data.validation import CONDITIONS, ValidationMix
 from kwscore.models.network import NanoMamba
-from kwscore.training.teacher import Teacher
 
 MEAN_NOISES = ("white 0 dB", "pink 0 dB", "factory 0 dB", "street 0 dB")
 
@@ -49,6 +49,16 @@ class Score:
         }
 
 
+class Reader(Protocol):
+    """What answers from cached features: a network of the stream schedule, or a teacher."""
+
+    def eval(self) -> Any: ...
+
+    def hidden(self, mel: torch.Tensor, snr: torch.Tensor) -> torch.Tensor: ...
+
+    def pool(self, hidden: torch.Tensor, ends: torch.Tensor) -> torch.Tensor: ...
+
+
 def score(condition: str, logits: NDArray[np.floating], labels: NDArray[np.int64]) -> Score:
     """Count argmax answers: ``logits`` (n, 12), ``labels`` (n,)."""
     confusion = np.zeros((N_CLASSES, N_CLASSES), np.int64)
@@ -70,7 +80,7 @@ def stream_features(
 
 
 def logits_of(
-    net: NanoMamba | Teacher, mel: NDArray[np.floating], snr: NDArray[np.floating], batch: int = 128
+    net: Reader, mel: NDArray[np.floating], snr: NDArray[np.floating], batch: int = 128
 ) -> NDArray[np.float32]:
     """Logits (n, 12) at the last frame, from features (n, T, 40)."""
     out = []
@@ -91,17 +101,17 @@ class FeatureCache:
         folder.mkdir(parents=True, exist_ok=True)
 
     def get(self, condition: str) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
+        """Mel magnitudes and SNR (n, T, 40) of a condition."""
         path = self.folder / f"{condition.replace(' ', '_').replace(',', '')}.npz"
-        if not path.exists():
+        arrays = read_arrays(path)
+        if arrays is None:
             mel, snr = stream_features(self.front_end, CONDITIONS[condition](self.mix))
-            partial = path.with_suffix(f".{os.getpid()}.part.npz")
-            np.savez(partial, mel=mel.astype(np.float16), snr=snr.astype(np.float16))
-            partial.replace(path)
-        with np.load(path) as arrays:
-            return arrays["mel"], arrays["snr"]
+            arrays = {"mel": mel.astype(np.float16), "snr": snr.astype(np.float16)}
+            write_arrays(path, **arrays)
+        return arrays["mel"].astype(np.float16, copy=False), arrays["snr"].astype(np.float16, copy=False)
 
 
-def evaluate_cached(net: NanoMamba | Teacher, cache: FeatureCache, conditions: Iterable[str]) -> list[Score]:
+def evaluate_cached(net: Reader, cache: FeatureCache, conditions: Iterable[str]) -> list[Score]:
     """Scores from cached features: what training watches."""
     net.eval()
     return [score(c, logits_of(net, *cache.get(c)), cache.mix.labels) for c in conditions]

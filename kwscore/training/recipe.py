@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from kwscore.data.streams import StreamRecipe
+from kwscore.data.streams import StreamRecipe, check_numbers
 from kwscore.errors import KWScopeError
 from kwscore.models.config import DEFAULT_NETWORK
 
@@ -58,6 +58,16 @@ class TrainingRecipe:
     streams: StreamRecipe = field(default_factory=StreamRecipe)
     finish: StreamRecipe = field(default_factory=lambda: LIGHTER)
     finish_from: int = 56
+
+    def __post_init__(self) -> None:
+        check_numbers(self, ("epochs", "pool", "batch", "lr", "clip", "temperature"))
+        for name in ("streams", "finish"):
+            if not isinstance(getattr(self, name), StreamRecipe):
+                raise KWScopeError(f"{name} in the training recipe must be an object of stream settings.")
+        if self.a_range and (len(self.a_range) != 2 or not 0 < self.a_range[0] <= self.a_range[1]):
+            raise KWScopeError(
+                f"a_range={list(self.a_range)} in the training recipe must be two rising positive numbers."
+            )
 
     def streams_of(self, epoch: int) -> StreamRecipe:
         """How the streams of an epoch are drawn."""

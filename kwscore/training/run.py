@@ -22,9 +22,9 @@ from kwscore.data.validation import CONDITIONS, load_validation
 from kwscore.errors import KWScopeError
 from kwscore.evaluation.accuracy import FeatureCache, Score, evaluate, evaluate_cached, stream_features
 from kwscore.models.checkpoint import save_checkpoint
-from kwscore.models.config import DEFAULT_NETWORK, network_config
+from kwscore.models.config import DEFAULT_NETWORK
 from kwscore.models.network import NanoMamba
-from kwscore.training.distill import SoftTargets
+from kwscore.training.distill import SoftTargets, teacher_hash
 from kwscore.training.parallel import team
 from kwscore.training.recipe import TrainingRecipe
 from kwscore.training.teacher import Teacher
@@ -34,10 +34,9 @@ Report = Callable[[Progress], None]
 Say = Callable[[str], None]
 
 
-def front_end_key(recipe: TrainingRecipe) -> str:
+def front_end_key(recipe: TrainingRecipe, net: NanoMamba) -> str:
     """Names the cached features: they depend on the framing and on the frozen noise-floor parameters only."""
-    floor = "running" if network_config(recipe.name).running_floor else "log"
-    return f"{floor}-{recipe.beta:g}-{recipe.gamma:g}"
+    return f"{'running' if net.config.running_floor else 'log'}-{recipe.beta:g}-{recipe.gamma:g}"
 
 
 def prepare(
@@ -45,7 +44,7 @@ def prepare(
 ) -> tuple[Stores, FeatureCache]:
     """Shard stores and cached validation features of a recipe; reads recordings only for what is missing."""
     net = build(recipe).eval()
-    key = f"{front_end_key(recipe)} {data_key(data_dir, extra_dir)}"
+    key = f"{front_end_key(recipe, net)} {data_key(data_dir, extra_dir)}"
     drawn = {recipe.streams_of(epoch) for epoch in range(recipe.epochs)}
     stores = {streams: ShardStore(cache, streams, recipe.seed_of_data, key) for streams in drawn}
     missing = [s for s in stores.values() if not all(s.path(i).exists() for i in range(recipe.pool))]
@@ -56,7 +55,7 @@ def prepare(
         for store in missing:
             store.attach(material, lambda pcm: stream_features(net, pcm))
     mix = load_validation(data_dir, extra_dir, progress=say)
-    digest = hashlib.sha256(mix.audio.tobytes() + front_end_key(recipe).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(mix.audio.tobytes() + front_end_key(recipe, net).encode()).hexdigest()[:12]
     return stores, FeatureCache(mix, cache / f"validation-{digest}", net)
 
 
@@ -96,12 +95,14 @@ def train_network(
     say: Say = lambda _: None,
 ) -> tuple[NanoMamba, list[Score]]:
     """Train or resume in ``out``, evaluate every condition, write ``out/<name>.safetensors`` and its card."""
+    if teacher is not None:
+        recipe = replace(recipe, teacher=teacher_hash(teacher))
     stores, validation = prepare(recipe, data_dir, cache, extra_dir, say)
     with team() as members:
         for store in stores.values():
             make_shards(store, range(members.local_rank, recipe.pool, members.local_world))
         members.wait()
-        soft = SoftTargets(teacher, recipe.teacher) if teacher is not None else None
+        soft = SoftTargets(teacher) if teacher is not None else None
         trainer = Trainer(recipe, stores, validation if members.first else None, out, soft=soft, team=members)
         if trainer.resume():
             say(f"resuming after epoch {trainer.epoch} of {recipe.epochs}")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +31,8 @@ Stores = Mapping[StreamRecipe, ShardStore]
 """The shards of each kind of stream that a recipe draws."""
 WATCHED = ("clean", "white 0 dB", "factory 0 dB", "babble 0 dB")
 """Conditions that are measured after every epoch."""
+DIVERGED = 50
+"""Steps in a row without a finite gradient after which a run is given up."""
 VALIDATE_EVERY = 2
 """Epochs between validations."""
 FROZEN = ("snr_estimator.",)
@@ -98,7 +102,7 @@ def spec_mask(recipe: TrainingRecipe, shape: tuple[int, int, int], rng: np.rando
 
 
 class Trainer:
-    """One run. ``folder`` holds its resumable state, its log and the best and last weights."""
+    """One run. ``folder`` holds its resumable state and its log; what is shipped is the average at the end."""
 
     def __init__(
         self,
@@ -120,7 +124,6 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(trained, lr=recipe.lr, weight_decay=recipe.weight_decay, foreach=True)
         self.epoch = 0
         self.step = 0
-        self.best = -1.0
         self.history: list[dict[str, float]] = []
         self.steps = recipe.epochs * recipe.pool * math.ceil(SHARD_STREAMS / recipe.batch)
 
@@ -138,7 +141,6 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "epoch": self.epoch,
             "step": self.step,
-            "best": self.best,
             "history": self.history,
         }
         partial = self.state_path.with_suffix(".part")
@@ -148,7 +150,7 @@ class Trainer:
     def resume(self) -> bool:
         """Continue from the state in ``folder``; False when there is none. Another recipe is refused."""
         found = self.team.first and self.state_path.exists()
-        state = self.team.share(torch.load(self.state_path, weights_only=True) if found else None)
+        state = self.team.share(self._read_state() if found else None)
         if state is None:
             return False
         if state["recipe"] != json.dumps(asdict(self.recipe), sort_keys=True):
@@ -156,9 +158,16 @@ class Trainer:
         self.net.load_state_dict(state["net"])
         self.ema.load_state_dict(state["ema"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.epoch, self.step, self.best = state["epoch"], state["step"], state["best"]
+        self.epoch, self.step = state["epoch"], state["step"]
         self.history = state["history"]
         return True
+
+    def _read_state(self) -> dict[str, Any]:
+        try:
+            state: dict[str, Any] = torch.load(self.state_path, weights_only=True)
+        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError):
+            raise KWScopeError(f"{self.state_path} is damaged: remove it to begin anew.") from None
+        return state
 
     # one epoch --------------------------------------------------------------------------------------------------
     def _loss(
@@ -211,7 +220,7 @@ class Trainer:
             self._first_statistics()
         self.net.train()
         began, first = time.monotonic(), self.step
-        loss_mean, right, total = 0.0, 0, 0
+        loss_mean, right, total, lost = 0.0, 0, 0, 0
         for index in shards:
             shard = store.load(int(index))
             soft = self.soft.get(store, int(index)) if self.soft and self.epoch >= recipe.distill_from else None
@@ -228,6 +237,11 @@ class Trainer:
                 norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), recipe.clip)
                 if torch.isfinite(norm):
                     self.optimiser.step()
+                    lost = 0
+                else:  # one bad batch is left out; a run that has diverged is stopped
+                    lost += 1
+                    if lost == DIVERGED:
+                        raise KWScopeError(f"Training diverged in epoch {self.epoch + 1}: lower 'lr' in the recipe.")
                 self.step += 1
                 self._update_ema()
                 right, total = right + hits, total + count
@@ -252,14 +266,11 @@ class Trainer:
         if self.validation is not None and (self.epoch % VALIDATE_EVERY == 0 or self.epoch == recipe.epochs):
             scores = evaluate_cached(self.ema, self.validation, WATCHED)
             row.update(self.figures(scores))
-            merit = row["clean"] + 0.5 * row["noise"]
-            if merit > self.best:
-                self.best = merit
-                torch.save(self.ema.state_dict(), self.folder / "best.pt")
         self.history.append(row)
-        with (self.folder / "log.jsonl").open("a") as log:
-            log.write(json.dumps(row) + "\n")
         self.save()
+        log = self.folder / "log.part"
+        log.write_text("".join(json.dumps(row) + "\n" for row in self.history))
+        log.replace(self.folder / "log.jsonl")
 
     @staticmethod
     def figures(scores: list[Score]) -> dict[str, float]:

@@ -10,9 +10,10 @@ import torch
 from kwscore.data.shards import SHARD_STREAMS
 from kwscore.data.streams import StreamRecipe
 from kwscore.errors import KWScopeError
+from kwscore.models.config import REGISTRY
 from kwscore.training.distill import SoftTargets, soft_loss
 from kwscore.training.recipe import TrainingRecipe, load_recipe
-from kwscore.training.run import make_teacher, prepare
+from kwscore.training.run import front_end_key, make_teacher, prepare
 from kwscore.training.trainer import Stores, Trainer, build, learning_rate, spec_mask
 from tests.data.corpus import make_corpus
 
@@ -47,6 +48,11 @@ def test_same_seed_same_weights_and_a_killed_run_goes_on(stores: Stores, tmp_pat
     np.testing.assert_array_equal(_weights(whole.net), _weights(second.net))
     np.testing.assert_array_equal(_weights(whole.ema), _weights(second.ema))
     assert np.abs(_weights(whole.net) - _weights(build(RECIPE))).max() > 1e-3
+    third = Trainer(RECIPE, stores, None, tmp_path / "killed")
+    third.state_path.write_bytes(third.state_path.read_bytes()[:500])
+    with pytest.raises(KWScopeError, match="damaged"):
+        third.resume()
+    whole.state_path.replace(third.state_path)
     other = Trainer(replace(RECIPE, lr=1e-3), stores, None, tmp_path / "killed")
     with pytest.raises(KWScopeError, match="another recipe"):
         other.resume()
@@ -73,7 +79,7 @@ def test_noise_floor_parameters_stay_as_set(stores: Stores, tmp_path: Path) -> N
 def test_soft_targets_are_the_teachers_answers(stores: Stores) -> None:
     teacher = make_teacher(RECIPE).eval()
     store = stores[SHORT]
-    soft = SoftTargets(teacher, "test")
+    soft = SoftTargets(teacher)
     frames, logits = soft.get(store, 0)
     shard = store.load(0)
     with torch.no_grad():
@@ -107,6 +113,11 @@ def test_recipe_files(tmp_path: Path) -> None:
     path.write_text('{"epochs": 3, "streams": {"snr": [0, 5]}}')
     recipe = load_recipe(path, {"seed": 9})
     assert (recipe.epochs, recipe.seed, recipe.streams.snr) == (3, 9, (0, 5))
+    wrong = ('{"epochs": "x"}', '{"batch": 0}', '{"lr": -1}', '{"streams": 5}', '{"a_range": [0.1]}', "[]")
+    for text in (*wrong, '{"streams": {"frames": "a"}}', '{"streams": {"sound": 1}}', "{"):
+        path.write_text(text)
+        with pytest.raises(KWScopeError, match=r"recipe|JSON|fields?"):
+            load_recipe(path, {})
     path.write_text('{"epoch": 3}')
     with pytest.raises(KWScopeError, match="'epoch'"):
         load_recipe(path, {})
@@ -119,3 +130,26 @@ def test_the_last_epochs_hear_lighter_streams(stores: Stores) -> None:
     assert RECIPE.streams_of(0) == SHORT
     assert RECIPE.streams_of(1) == RECIPE.finish
     assert not np.array_equal(stores[SHORT].load(0).mel, stores[RECIPE.finish].load(0).mel)
+
+
+def test_a_damaged_shard_is_made_again(data: tuple[Path, Path], tmp_path: Path) -> None:
+    store = prepare(RECIPE, data[0], tmp_path)[0][SHORT]
+    before = store.load(0)
+    store.path(0).write_bytes(store.path(0).read_bytes()[:5000])
+    np.testing.assert_array_equal(store.load(0).mel, before.mel)
+
+
+def test_a_run_that_diverges_is_stopped(stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kwscore.training.trainer.DIVERGED", 2)
+    trainer = Trainer(RECIPE, stores, None, tmp_path)
+    with torch.no_grad():
+        trainer.net.classifier.weight.fill_(float("nan"))
+    with pytest.raises(KWScopeError, match="diverged"):
+        trainer.run_epoch()
+
+
+def test_cached_features_of_each_front_end_have_their_own_name() -> None:
+    keys = {name: front_end_key(RECIPE, build(replace(RECIPE, name=name))) for name in REGISTRY}
+    for name, config in REGISTRY.items():
+        assert keys[name].startswith("running" if config.running_floor else "log")
+    assert keys["NanoMamba-Tiny-TC"] == keys["NanoMamba-Tiny"] != keys["NC-SSM"]
