@@ -26,10 +26,11 @@ from kwscore.stream.telemetry import Engine
 OPEN_DEADLINE = 6.0  # s
 FIRST_SOUND = 2.0  # s that a device may take before it delivers
 CLOSE_DEADLINE = 1.5  # s
+STALL_SHOWN = 1.0  # s of stall before it is announced: a loaded machine stalls for less
 HELD = 150  # columns whose loudest one is compared with the training
 log = logging.getLogger(__name__)
 
-__all__ = ["Controller", "Detected", "DevicesFound", "Notice"]
+__all__ = ["Controller", "Detected", "DevicesFound", "NetworkTried", "Notice"]
 
 _TROUBLE = {
     SourceState.STALLED: ("no sound", "warn", "{name} delivers no sound at the moment; waiting for it to go on."),
@@ -41,6 +42,14 @@ _TROUBLE = {
 class DevicesFound:
     devices: Sequence[InputDevice]
     notice: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkTried:
+    """A network by name or path (empty: the standard one) was loaded, or could not be."""
+
+    name: str
+    loaded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,7 @@ class _Loaded:
 @dataclass(frozen=True, slots=True)
 class _NotLoaded:
     token: int
+    name: str
     sentence: str
 
 
@@ -103,7 +113,10 @@ class Controller:
         self._token = 0
         self._network_token = 0
         self._opening: tuple[int, Choice, float] | None = None  # token, choice, since
+        self._postponed: Choice | None = None  # opened as soon as there is an engine
         self._loading = False
+        self._fell_back = False  # the network that is being loaded stands in for one that failed
+        self._stalled_since: float | None = None
         self._searching = False
         self._state = SourceState.IDLE
         self._closed = False
@@ -113,14 +126,12 @@ class Controller:
 
     def start(self) -> None:
         """Begin to listen to the chosen source with the chosen network, loading it first where needed."""
-        if self._engine is None and not self._loading:
-            self.set_network(self.network_choice)
-        self._open(self.choice)
+        self._open_with_engine(self.choice)
 
     def stop(self) -> None:
         """Close the source; what was heard stays on the display."""
         self._token += 1
-        self._opening = None
+        self._opening = self._postponed = None
         self.source_note = ""
         self.running = False
         self.worker.post(lambda: self.worker.use_source(None))
@@ -138,12 +149,17 @@ class Controller:
         """Open another source; the present one is heard until the new one delivers."""
         if choice.kind == "mic" and choice == self.choice and self.running and self._state is SourceState.RUNNING:
             return  # already heard, and some devices cannot be opened twice
-        if self._engine is None and not self._loading:
-            self.set_network(self.network_choice)
-        self._open(choice)
+        self._open_with_engine(choice)
 
     def set_network(self, name: str) -> None:
-        """Load another network by name or path (empty: the standard one); the present one goes on meanwhile."""
+        """Load another network by name or path (empty: the standard one); the present one goes on meanwhile.
+
+        Where there is none yet and this one fails, the standard one is loaded instead.
+        """
+        self._fell_back = False
+        self._load(name)
+
+    def _load(self, name: str) -> None:
         self._network_token += 1
         self._loading = True
         token, load = self._network_token, self._load_engine
@@ -158,11 +174,11 @@ class Controller:
                 engine, level = load(name, progress)
                 events.append(_Loaded(token, name, engine, level))
             except KWScopeError as error:
-                events.append(_NotLoaded(token, str(error)))
+                events.append(_NotLoaded(token, name, str(error)))
             except Exception as error:
                 log.exception("loading the network")
                 events.append(
-                    _NotLoaded(token, f"{name or 'The network'} cannot be loaded ({error}): choose another one.")
+                    _NotLoaded(token, name, f"{name or 'The network'} cannot be loaded ({error}): choose another one.")
                 )
 
         _thread("kwscope-load", work)
@@ -205,7 +221,7 @@ class Controller:
     # -- what the window asks ---------------------------------------------------------------------------------
 
     def poll(self) -> list[object]:
-        """Everything that happened since the last call: ``Detected``, ``Notice``, ``DevicesFound``, in order."""
+        """What happened since the last call: ``Detected``, ``Notice``, ``DevicesFound``, ``NetworkTried``, in order."""
         found: list[object] = []
         events = self.worker.events
         while events:
@@ -220,7 +236,7 @@ class Controller:
     @property
     def waiting(self) -> str:
         """What a display without data is waiting for; empty when it is for the user."""
-        if not self.running and self._opening is None:
+        if not self.running and self._opening is None and self._postponed is None:
             return ""
         if self._loading:
             return "Loading the network…"
@@ -271,6 +287,16 @@ class Controller:
 
     # -- inside -----------------------------------------------------------------------------------------------
 
+    def _open_with_engine(self, choice: Choice) -> None:
+        """Open a source, after the network where there is none yet: sound that nobody takes would pile up."""
+        if self._engine is not None:
+            self._open(choice)
+            return
+        self.choice = self._postponed = choice
+        self.source_note = "waiting for the network"
+        if not self._loading:
+            self.set_network(self.network_choice)
+
     def _open(self, choice: Choice) -> None:
         self._token += 1
         token, build, events = self._token, self._build_source, self.worker.events
@@ -313,14 +339,11 @@ class Controller:
         if isinstance(event, _Loaded):
             return self._loaded(event)
         if isinstance(event, _NotLoaded):
-            if event.token != self._network_token:
-                return []
-            self._loading = False
-            return [Notice("compile", ""), Notice("network", event.sentence)]
+            return self._not_loaded(event)
         if isinstance(event, _Searched):
             self._searching = False
             if event.reopen:
-                self._open(self.choice)
+                self._open_with_engine(self.choice)
             return [event.found]
         if isinstance(event, Ended):
             return self._ended(event)
@@ -334,6 +357,7 @@ class Controller:
         self.choice, self._opening, self.source_note = event.choice, None, ""
         self.running = True
         self._state = SourceState.RUNNING
+        self._stalled_since = None
         self._fall_back = False
         self.worker.post(lambda: self.worker.use_source(event.source))
         self._release(old)
@@ -358,7 +382,31 @@ class Controller:
         self.network_choice, self.network_name, self.network_hash = event.name, engine.name, engine.model_hash
         self.feed.training_level = event.training_level
         self.worker.post(lambda: self.worker.use_engine(engine))
-        return [Notice("compile", ""), Notice("network", "")]
+        said: list[object] = [Notice("compile", ""), NetworkTried(event.name, True)]
+        if not self._fell_back:
+            said.append(Notice("network", ""))
+        self._fell_back = False
+        if self._postponed is not None:
+            choice, self._postponed = self._postponed, None
+            self._open(choice)
+        return said
+
+    def _not_loaded(self, event: _NotLoaded) -> list[object]:
+        if event.token != self._network_token:
+            return []
+        self._loading = False
+        said: list[object] = [Notice("compile", ""), NetworkTried(event.name, False)]
+        sentence = event.sentence
+        if self._engine is None and event.name:
+            sentence = f"{sentence} The standard network is used instead."
+            self.network_choice = self.network_name = ""
+            self._fell_back = True
+            self._load("")
+        elif self._engine is None:
+            self._postponed, self.source_note = None, ""
+        # with the first failure still shown, the second one gets a line of its own
+        key = "standard-network" if self._fell_back and not event.name else "network"
+        return [*said, Notice(key, sentence)]
 
     def _ended(self, event: Ended) -> list[object]:
         if event.source is not self._source:
@@ -375,8 +423,16 @@ class Controller:
         if self._source is None or not self.running:
             return []
         status = self._source.status()
+        if status.state is not SourceState.STALLED:
+            self._stalled_since = None
         if status.state is self._state:
             return []
+        if status.state is SourceState.STALLED:
+            now = time.monotonic()
+            if self._stalled_since is None:
+                self._stalled_since = now
+            if now - self._stalled_since < STALL_SHOWN:
+                return []
         self._state = status.state
         if status.state in _TROUBLE:
             note, lamp, sentence = _TROUBLE[status.state]

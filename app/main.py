@@ -110,6 +110,7 @@ class _Ending:
     def _finish(self) -> None:
         self.timer.stop()
         self.window.tick()
+        self.window.refresh_status()  # which tick does only now and then: the picture must not show an old state
         assert self.picture is not None
         if not self.window.save_picture(Path(self.picture)):
             self.status = 1

@@ -24,7 +24,7 @@ from app import theme as themes
 from app.arrangement import HIDDEN_KEYS, LEFT_KEYS, Arrangement
 from app.banner import Banner
 from app.commands import BY_NAME, COMMANDS
-from app.controller import Controller, Detected, DevicesFound, Notice
+from app.controller import Controller, Detected, DevicesFound, NetworkTried, Notice
 from app.display import Display
 from app.dock import Dock
 from app.help import ShortcutOverlay
@@ -188,12 +188,12 @@ class MainWindow(WindowCommands):
             self.timing.advance(end, self.shown_columns(), not self.display.frozen)
         self.timeline.advance(end, self.shown_columns(), self.display.frozen)
         if self._frame % STATUS_EVERY == 0:
-            self._slow_tick()
+            self.refresh_status()
         self._frame += 1
         if self._frame == 2:
             self.ready.emit()
 
-    def _slow_tick(self) -> None:
+    def refresh_status(self) -> None:
         """What need not follow every frame."""
         health = self.controller.health()
         self.status.show_health(health)
@@ -215,10 +215,19 @@ class MainWindow(WindowCommands):
             self.heard.emit(event)
         elif isinstance(event, Notice):
             self.notify(event.key, event.text, event.level)
+        elif isinstance(event, NetworkTried):
+            self._network_tried(event)
         elif isinstance(event, DevicesFound):
             self.toolbar.devices = [Device(d.id, d.host_api, d.name, d.default) for d in event.devices]
             self.toolbar.device_notice = event.notice
             self.toolbar.fill_source_menu()
+
+    def _network_tried(self, event: NetworkTried) -> None:
+        """Only what was chosen in the window, and loads, is used by later starts."""
+        if event.loaded and event.name == self.chosen_network:
+            self.settings.model = event.name
+        elif not event.loaded and event.name == self.settings.model:
+            self.settings.model = ""
 
     def _device_pitch(self) -> int:
         return max(1, round(self.display.pitch * self.devicePixelRatioF()))
@@ -295,7 +304,6 @@ class MainWindow(WindowCommands):
         kept.pitch = self.display.pitch
         kept.geometry = _encode(self.saveGeometry())
         kept.layout = _encode(self.saveState(store.VERSION))
-        kept.model = self.controller.network_choice
         kept.detection = self.detection.as_dict()
         return store.save(kept)
 

@@ -54,6 +54,7 @@ class WindowCommands(QMainWindow):
     panels: dict[str, Panel]
     docks: dict[str, Dock]
     timing_sized = False
+    chosen_network: str | None = None  # by the user, in this window
 
     def notify(self, key: str, text: str, level: str = "error") -> None:
         """Show one sentence; an empty one takes the message with this key away."""
@@ -192,7 +193,9 @@ class WindowCommands(QMainWindow):
 
     def use_network(self, name: str) -> None:
         """Switch to another network by name or path."""
-        self.notify("network", "")
+        for key in ("network", "standard-network"):
+            self.notify(key, "")
+        self.chosen_network = name
         self.controller.set_network(name)
 
     def move_back(self, columns: int) -> None:

@@ -113,9 +113,13 @@ class Worker(threading.Thread):
 
     def _fail(self, sentence: str) -> None:
         self.events.append(Notice("engine", sentence))
+        self._end()
+
+    def _end(self) -> None:
+        """The source is over and belongs to nobody: whatever comes later must not begin with it again."""
         if self._source is not None:
             self.events.append(Ended(self._source))
-        self.runner = None
+        self.runner = self._source = None
 
     def use_source(self, source: Source | None) -> None:
         """Hear ``source`` (started) from now on, with a new clock and an empty history; None: hear nothing."""
@@ -176,8 +180,7 @@ class Worker(threading.Thread):
                     )
                 )
         if runner.finished:
-            self.runner = None
-            self.events.append(Ended(runner.source))
+            self._end()
 
     @staticmethod
     def _rise(history: History, event: Event, column: int) -> float:

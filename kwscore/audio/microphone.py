@@ -235,9 +235,8 @@ class Microphone:
             if since is not None and self._clock() - since > DEADLINE:
                 return SourceState.LOST, f"{self.name} does not open: the sound server hangs; restart it."
             return SourceState.LOST, f"{self.name} went away: connect it again; it is tried every second."
-        silent = capture.silent_for()
-        if silent > STALL:
-            return SourceState.STALLED, f"{self.name} has delivered nothing for {silent:.0f} s: check the sound server."
+        if capture.silent_for() > STALL:
+            return SourceState.STALLED, f"{self.name} delivers no sound at the moment: check the sound server."
         return SourceState.RUNNING, ""
 
     # What follows runs in the worker thread, except that ``stop`` may close as well.

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app import controller as module
-from app.controller import Controller, Detected, DevicesFound, Notice
+from app.controller import Controller, Detected, DevicesFound, NetworkTried, Notice
 from app.sources import DEMO, MICROPHONE, Choice
 from kwscore.audio.source import SourceState
 from kwscore.errors import KWScopeError
@@ -356,3 +356,185 @@ def test_the_demo_playlist_names_what_it_plays(drive: Callable[..., Driver]) -> 
     truths = controller.feed.truths(0, 600)
     assert "yes" in [mark.label for mark in truths]
     assert "silence" not in [mark.label for mark in truths]
+
+
+def test_nothing_is_opened_before_there_is_an_engine(drive: Callable[..., Driver]) -> None:
+    gate, built = threading.Event(), []
+
+    def load(name: str, progress: object) -> tuple[LoudnessEngine, None]:
+        gate.wait(PATIENCE)
+        return LoudnessEngine(), None
+
+    def build(choice: Choice) -> Device:
+        built.append(gate.is_set())
+        return Device()
+
+    driver = drive(build_source=build, load_engine=load)
+    controller = driver.controller
+    controller.start()
+    controller.set_source(Choice("mic", "another"))
+    for _ in range(20):
+        driver.said += controller.poll()
+    assert built == []
+    assert not controller.running
+    assert controller.waiting == "Loading the network…"
+    gate.set()
+    driver.until(lambda: controller.feed.end > 5)
+    assert built == [True]  # once, and the source that was wanted last
+    assert controller.choice.value == "another"
+
+
+def test_a_slow_network_costs_no_sound_and_makes_no_burst(drive: Callable[..., Driver], tmp_path: Path) -> None:
+    from kwscore.audio.file import FileSource
+
+    sound, gate = write_sound(tmp_path / "long.wav", seconds=30.0), threading.Event()
+    now = [0.0]  # the source's clock: stands still unless the test moves it
+    started: list[float] = []
+
+    def build(choice: Choice) -> FileSource:
+        started.append(now[0])
+        return FileSource(choice.value, clock=lambda: now[0], sleep=lambda seconds: None)
+
+    def load(name: str, progress: object) -> tuple[LoudnessEngine, None]:
+        gate.wait(PATIENCE)
+        return LoudnessEngine(), None
+
+    driver = drive(Choice("file", str(sound)), build_source=build, load_engine=load)
+    controller = driver.controller
+    controller.start()
+    driver.said += controller.poll()
+    now[0] = 12.0
+    gate.set()
+    driver.until(lambda: controller.running)
+    driver.until(lambda: controller.worker.runner is not None)
+    now[0] += 1.0
+    driver.until(lambda: controller.feed.end > 90)
+    assert started == [12.0]
+    assert controller.feed.end <= 100  # of the second that went by, none of the twelve before it
+    assert controller.health().dropped == 0
+
+
+def test_stopping_while_the_network_loads_opens_nothing(drive: Callable[..., Driver]) -> None:
+    gate, built = threading.Event(), []
+
+    def load(name: str, progress: object) -> tuple[LoudnessEngine, None]:
+        gate.wait(PATIENCE)
+        return LoudnessEngine("late"), None
+
+    driver = drive(build_source=lambda choice: built.append(choice) or Device(), load_engine=load)
+    driver.controller.start()
+    driver.controller.stop()
+    gate.set()
+    driver.until(lambda: driver.controller.network_name == "late")
+    assert (built, driver.controller.waiting) == ([], "")
+
+
+def test_another_network_after_the_end_of_a_file_keeps_the_display(
+    drive: Callable[..., Driver], tmp_path: Path
+) -> None:
+    engines = {"": LoudnessEngine("one"), "two": LoudnessEngine("two"), "three": LoudnessEngine("three", experts=0)}
+    driver = drive(
+        Choice("file", str(write_sound(tmp_path / "two.wav"))),
+        build_source=fast_files,
+        load_engine=lambda name, progress: (engines[name], None),
+    )
+    controller = driver.controller
+    controller.start()
+    driver.until(lambda: controller.source_note == "ended")
+    heard, words = controller.feed.end, len(controller.feed.marks)
+    for name in ("two", "three"):
+        controller.set_network(name)
+        driver.until(lambda name=name: controller.network_name == name)
+        _work_through(driver)
+        assert (controller.feed.end, len(controller.feed.marks)) == (heard, words)
+        assert controller.worker.runner is None
+    controller.start()
+    driver.until(lambda: controller.running or controller.source_note == "ended")
+    driver.until(lambda: controller.source_note == "ended" and controller.feed.end == heard)
+
+
+def _work_through(driver: Driver) -> None:
+    """Until the engine thread has done what it was given."""
+    done = threading.Event()
+    driver.controller.worker.post(done.set)
+    driver.until(done.is_set)
+    driver.said += driver.controller.poll()
+
+
+def test_another_network_after_the_engine_failed_begins_nothing(drive: Callable[..., Driver]) -> None:
+    engine = LoudnessEngine()
+    driver = drive(load_engine=lambda name, progress: (engine if not name else LoudnessEngine(name), None))
+    controller = driver.controller
+    controller.start()
+    driver.until(lambda: controller.feed.end > 5)
+    engine.fails = True
+    driver.until(lambda: not controller.running)
+    heard = controller.feed.end
+    controller.set_network("two")
+    driver.until(lambda: controller.network_name == "two")
+    _work_through(driver)
+    assert controller.worker.runner is None
+    assert controller.feed.end == heard
+
+
+def test_a_bad_network_at_start_is_replaced_by_the_standard_one(drive: Callable[..., Driver]) -> None:
+    def load(name: str, progress: object) -> tuple[LoudnessEngine, None]:
+        if name:
+            raise KWScopeError(f"There is no checkpoint {name}: give the path of a file.")
+        return LoudnessEngine("standard"), None
+
+    driver = drive(load_engine=load, network="/nope/x.safetensors")
+    controller = driver.controller
+    controller.start()
+    driver.until(lambda: controller.feed.end > 5)
+    assert controller.running
+    assert (controller.network_choice, controller.network_name) == ("", "standard")
+    said = [event.text for event in driver.said if isinstance(event, Notice) and event.key == "network"]
+    assert said == [
+        "There is no checkpoint /nope/x.safetensors: give the path of a file. The standard network is used instead."
+    ]  # and nothing took it away
+    tried = [event for event in driver.said if isinstance(event, NetworkTried)]
+    assert tried == [NetworkTried("/nope/x.safetensors", False), NetworkTried("", True)]
+
+
+def test_without_any_network_nothing_runs_and_start_tries_again(drive: Callable[..., Driver]) -> None:
+    built: list[Choice] = []
+
+    def load(name: str, progress: object) -> tuple[LoudnessEngine, None]:
+        raise KWScopeError(f"No network {name}: install one.")
+
+    driver = drive(build_source=lambda choice: built.append(choice) or Device(), load_engine=load, network="mine")
+    controller = driver.controller
+    controller.start()
+    driver.until(lambda: driver.notices("standard-network"))
+    assert (built, controller.running, controller.waiting) == ([], False, "")
+    assert controller.health().source == "stopped"
+    controller.start()
+    driver.until(lambda: driver.notices("network")[-1].text == "No network : install one.")
+    assert built == []
+
+
+def test_only_a_stall_that_lasts_is_announced(drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    device = Device()
+    driver = drive(build_source=lambda choice: device)
+    controller = driver.controller
+    controller.start()
+    pause = threading.Event()
+    while controller.feed.end < 5:
+        controller.poll()
+        pause.wait(0.002)
+    for silent in (0.0, 0.9):
+        device.state, now[0] = SourceState.STALLED, now[0] + silent
+        driver.said += controller.poll()
+    device.state = SourceState.RUNNING
+    driver.said += controller.poll()
+    device.state = SourceState.STALLED
+    for seconds in (0.0, 0.9):
+        now[0] += seconds
+        driver.said += controller.poll()
+    assert driver.notices("device") == []  # neither stall alone was long
+    now[0] += 0.2
+    driver.said += controller.poll()
+    assert [notice.level for notice in driver.notices("device")] == ["warning"]

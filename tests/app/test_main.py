@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from PySide6.QtGui import QImage
 from app.main import run
 from kwscore.errors import KWScopeError
 from kwscore.models.checkpoint import shipped_checkpoints
+from tests.app.conftest import OpenWindow
 from tests.app.fakes import write_sound
 
 needs_network = pytest.mark.skipif(not shipped_checkpoints(), reason="no trained network is installed")
@@ -82,3 +84,20 @@ def test_the_window_starts_before_heavy_libraries() -> None:
     code = "import sys, app.main; sys.exit(bool({'torch', 'numba', 'sounddevice', 'soundfile'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], timeout=120)
     assert done.returncode == 0
+
+
+def test_a_picture_shows_the_state_at_its_moment(
+    open_window: OpenWindow, qtbot: Any, sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app import window as module
+    from app.main import _Ending
+    from app.sources import Choice
+
+    monkeypatch.setattr(module, "STATUS_EVERY", 10**9)  # only the first frame refreshes the status
+    window = open_window(Choice("file", str(sound)))
+    window.controller.start()
+    ending = _Ending(window, str(tmp_path / "picture.png"), 0.5)
+    qtbot.waitUntil(lambda: not ending.timer.isActive(), timeout=60_000)
+    assert window.status.health.network == "Loudness · 0123456789ab"
+    assert window.status.health.notice == ""
+    assert (tmp_path / "picture.png").exists()

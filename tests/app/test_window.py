@@ -178,7 +178,7 @@ def test_switching_the_network_from_the_menu(open_window: OpenWindow, qtbot, mon
     window.toolbar.network_button.menu().aboutToShow.emit()
     trigger(window.toolbar.network_button.menu(), "Other")
     qtbot.waitUntil(lambda: window.toolbar.network_button.text() == "Other", timeout=60_000)
-    window._slow_tick()
+    window.refresh_status()
     assert "0123456789ab" in window.status.fields["network"].text()
 
 
@@ -398,7 +398,7 @@ def test_demo_words_are_marked_beside_what_is_heard(open_window: OpenWindow, qtb
 
 def test_status_bar_tells_losses_and_state(open_window: OpenWindow, qtbot) -> None:
     window, _ = live(open_window, qtbot)
-    window._slow_tick()
+    window.refresh_status()
     text = " ".join(label.text() for label in window.status.fields.values())
     for part in ("listening", "48 kHz", "hop", "p99", "load", "dropped", "overflows 0", "Loudness"):
         assert part in text
@@ -423,3 +423,26 @@ def test_a_right_click_offers_panels_only(open_window: OpenWindow) -> None:
     window = open_window(MICROPHONE, build_source=lambda choice: Device())
     texts = [action.text() for action in window.createPopupMenu().actions()]
     assert texts == [dock.windowTitle() for dock in window.docks.values()]
+
+
+def test_only_a_network_chosen_here_that_loads_is_remembered(open_window: OpenWindow, qtbot, tmp_path: Path) -> None:
+    def load(name: str, progress: object) -> tuple[LoudnessEngine, None]:
+        if "bad" in name:
+            raise KWScopeError(f"There is no checkpoint {name}: give another.")
+        return LoudnessEngine(name or "standard"), None
+
+    settings = store.Settings(theme="light", model="bad-one")
+    window = open_window(Choice("mic"), settings, load_engine=load, network="bad-one", build_source=lambda _: Device())
+    window.controller.start()
+    qtbot.waitUntil(lambda: window.controller.network_name == "standard")
+    assert settings.model == ""  # a start with it would fail again
+    window.use_network("good")
+    qtbot.waitUntil(lambda: settings.model == "good")
+    window.use_network("bad-two")
+    qtbot.waitUntil(lambda: "bad-two" in window.banner.text())
+    assert settings.model == "good"
+    other = store.Settings(theme="light", model="good")
+    given = open_window(Choice("mic"), other, load_engine=load, network="given", build_source=lambda _: Device())
+    given.controller.start()
+    qtbot.waitUntil(lambda: given.controller.network_name == "given")
+    assert other.model == "good"  # as --model is
