@@ -151,6 +151,7 @@ class TimingChart(QWidget):
             axis.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
             axis.setStyle(tickLength=0, tickTextOffset=5, maxTextLevel=0, maxTickLevel=1)
             axis.enableAutoSIPrefix(False)
+            axis.setZValue(-1000)  # the grid lies under the curves
         axes["left"].setStyle(hideOverlappingLabels=False)  # the outermost ones may stand over the edge
         axes["left"].setWidth(52 if column == 0 else 0)
         axes["bottom"].setHeight(20)
