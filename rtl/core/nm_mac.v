@@ -108,6 +108,7 @@ module nm_mac (
       4'd10: {is_signed, top} = {1'b0, 42'hFFFFFF};
       4'd11: {is_signed, top} = {1'b0, 42'h7FFFFFFF};
       4'd12: {is_signed, top} = {1'b0, 42'hFFFFFFFF};
+      4'd13: {is_signed, top} = {1'b1, 42'h7FFFF};
       default: {is_signed, top} = {1'b1, 42'h1FFFFFFFFFF};
     endcase
   end

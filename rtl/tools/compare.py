@@ -67,8 +67,11 @@ def results(writes: list[Write]) -> dict[str, I8]:
 def compare(writes: list[Write], trace: at.Trace, sizes: at.Sizes) -> None:
     """Raise AssertionError naming the first tensor, in program order, that differs."""
     got = results(writes)
-    for name, want in expected(trace, sizes).items():
+    order = {write.label: i for i, write in enumerate(writes)}
+    for name, want in sorted(expected(trace, sizes).items(), key=lambda item: order.get(item[0], 0)):
         mine = got[name]
         if mine.shape != want.shape or (mine != want).any():
             wrong = np.flatnonzero(mine != want) if mine.shape == want.shape else []
-            raise AssertionError(f"{name}: {len(wrong)} of {want.size} differ, first {wrong[:4]}: {mine[wrong][:4]} {want[wrong][:4]}")
+            raise AssertionError(
+                f"{name}: {len(wrong)} of {want.size} differ, first {wrong[:4]}: {mine[wrong][:4]} not {want[wrong][:4]}"
+            )

@@ -22,7 +22,7 @@ ID, LOG2, MANT, EXP, SIGMA, SOFTPLUS, BITS, NORM, SPLIT, ZERO = range(10)
 # Arithmetic
 MUL, ADD, SUB, RSUB, MAX, MIN, MAXABS, PASS = range(8)
 # Saturation: code -> (signed, bits)
-SAT = ("none", "s16", "s18", "s24", "s25", "s32", "u15", "u16", "u17", "u23", "u24", "u31", "u32")
+SAT = ("none", "s16", "s18", "s24", "s25", "s32", "u15", "u16", "u17", "u23", "u24", "u31", "u32", "s20")
 # Address modes of a and d
 LINEAR, UPPER, LOWER, MEL, WRAP = range(5)  # a: upper and lower wing of a butterfly
 REVERSED = 3  # d: bit-reversed low nine bits
@@ -89,9 +89,9 @@ class Instruction:
         for name, bits in FIELDS:
             value = getattr(self, name) - (name in ("inner", "outer"))
             signed = name in ("a_si", "a_so", "b_si", "b_so")
-            low, high = (-(1 << bits) if name.startswith("a_") else -(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
-            if name in ("a_si", "a_so"):
-                high = (1 << bits) - 1  # addresses wrap at the end of the data memory
+            low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+            if name in ("a_si", "a_so"):  # addresses wrap at the end of the data memory
+                low, high = -(1 << bits), (1 << bits) - 1
             if not low <= value <= high:
                 raise ValueError(f"{self.label}: {name} = {value} does not fit into {bits} bits")
             word |= (value & ((1 << bits) - 1)) << position

@@ -58,6 +58,8 @@ class Builder(Assembler):
         super().__init__()
         if sizes.front != at.FRONT_DUAL:
             raise ValueError("the core runs DualPCEN networks")
+        if sizes.channels > 31:
+            raise ValueError("rows of more than 31 channels could leave the 32-bit accumulator, which never saturates here")
         self.sizes = sizes
         self.fields = image_fields(sizes)
         if self.fields["end"].byte > isa.LITERAL_BYTE:
@@ -530,7 +532,7 @@ class Builder(Assembler):
         shift(at.SZ_SHIFT)
         self.op(f"sz{layer}", vec(z), MUL, SAME, vec(vy), n=ch, func=SIGMA, swap=1, sh_en=1, sat="s16")
         shift(at.V_SHIFT)
-        self.op(f"v{layer}", vec(m["y"]), MUL, vec(vy), vec(m["v"]), n=ch, sh_en=1, sat="s16")
+        self.op(f"v{layer}", vec(m["y"]), MUL, vec(vy), vec(m["v"]), n=ch, sh_en=1, sat="s20")
         self.rows("change", "out_proj", (layer,), width, m["v"], vec(vy))
         self.op(f"x{layer + 1}", vec(m["stream"]), ADD, vec(vy), vec(m["stream"]), n=width, sat="s24")
 

@@ -1,0 +1,71 @@
+"""The program on the machine's model against the integer engine, every tensor; and the committed files (pytest)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kwscore.fixed.engine import FixedEngine
+from kwscore.fixed.image import Image
+from rtl.test.core.images import test_image as network
+from rtl.tools import isa
+from rtl.tools.compare import compare
+from rtl.tools.generate import MEM, TINY, files
+from rtl.tools.model import Machine
+from rtl.tools.program import Builder
+
+BUDGET = 60_000
+
+
+def run(image: Image, pcm: np.ndarray) -> int:
+    """Compare every frame; returns the most cycles of one."""
+    builder = Builder(image.sizes)
+    machine, engine = Machine(builder, image), FixedEngine(image)
+    worst = position = 0
+    for t, trace in enumerate(engine.visit(pcm)):
+        end = 512 + 160 * t
+        machine.push(pcm[position:end])
+        position = end
+        compare(machine.run("FRAME"), trace, image.sizes)
+        worst = max(worst, machine.cycles)
+    assert position
+    return worst
+
+
+def noise(frames: int, level: float, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return (rng.standard_normal(512 + 160 * (frames - 1)) * level).clip(-32768, 32767).astype(np.int16)
+
+
+def test_every_tensor_over_all_wraps() -> None:
+    """160 frames: past the ring of 5, the block of 75, the pool of 97."""
+    assert run(network(), noise(160, 3000.0, 0)) <= BUDGET
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_networks_with_extreme_constants(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.fixed import images
+
+    monkeypatch.setattr(images, "image", lambda name: network())
+    image = images.extreme_image(images.DUAL, np.random.default_rng(seed))
+    pcm = np.concatenate([noise(3, 30000.0, seed), np.zeros(800, np.int16), np.full(700, -32768, np.int16), noise(2, 1.0, seed)])
+    run(image, pcm)
+
+
+def test_committed_files_are_the_generator_s() -> None:
+    made = files()
+    assert {path.name for path in MEM.iterdir()} == set(made)
+    for name, text in made.items():
+        assert (MEM / name).read_text(encoding="ascii") == text, name
+
+
+def test_every_instruction_fits_its_word() -> None:
+    for op in Builder(TINY).code:
+        assert 0 <= op.encode() < 1 << isa.WORD_BITS
+
+
+def test_a_conflict_of_banks_is_refused() -> None:
+    from rtl.tools.asm import Assembler, vec
+
+    with pytest.raises(ValueError, match="one bank"):
+        Assembler().op("both in x", vec(0), isa.ADD, vec(8), vec(16), n=4)
