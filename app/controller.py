@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from app import networks
-from app.feed import Mark
+from app.feed import HELD, Mark
 from app.history_feed import HistoryFeed
 from app.sources import DEMO, Choice
 from app.statusbar import Health
 from app.worker import Attached, Detected, Ended, Notice, Worker
 from kwscore.audio.devices import InputDevice
+from kwscore.audio.level import judge_level
 from kwscore.audio.source import Source, SourceState
 from kwscore.errors import KWScopeError
 from kwscore.stream.detection import DetectionSettings
@@ -27,7 +28,6 @@ OPEN_DEADLINE = 6.0  # s
 FIRST_SOUND = 2.0  # s that a device may take before it delivers
 CLOSE_DEADLINE = 1.5  # s
 STALL_SHOWN = 1.0  # s of stall before it is announced: a loaded machine stalls for less
-HELD = 150  # columns whose loudest one is compared with the training
 log = logging.getLogger(__name__)
 
 __all__ = ["Controller", "Detected", "DevicesFound", "NetworkTried", "Notice"]
@@ -253,7 +253,7 @@ class Controller:
         measured = figures is not None and figures.frames > 0
         history = self.worker.history
         recent = history.view(None, HELD).level.tolist() if history is not None and self.running else []
-        level = max(recent) if recent else None
+        level, level_word = judge_level(recent, self.feed.training_level) if recent else (None, "")
         state, words = self._in_words()
         rate = f" · {status.native_rate / 1000:g} kHz" if status is not None and self.running else ""
         return Health(
@@ -265,7 +265,7 @@ class Controller:
             dropped=status.dropped if status else 0,
             overflows=status.overflows if status else 0,
             level=level,
-            level_word=self._level_word(level),
+            level_word=level_word,
             network=f"{self.network_name} · {self.network_hash}" if self.network_hash else "",
             notice="loading network…" if self._loading else "",
         )
@@ -451,12 +451,6 @@ class Controller:
             note, lamp, _ = _TROUBLE[self._state]
             return lamp, note
         return "good", "listening" if self.choice.kind == "mic" else "playing"
-
-    def _level_word(self, held: float | None) -> str:
-        span = self.feed.training_level
-        if span is None or held is None:
-            return ""
-        return "louder than trained" if held > span[1] else "as trained" if held >= span[0] else "quieter than trained"
 
     def _release(self, source: Source | None) -> threading.Thread | None:
         """Stop a source in a thread of its own: with a frozen sound server that may never return."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 COLUMNS_PER_SECOND = 100
+HELD = 150  # columns: the level that is judged, and the clip lamp, are held so long
 
 
 @dataclass(frozen=True, slots=True)

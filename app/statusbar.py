@@ -32,7 +32,7 @@ _TIPS = {
     "hop": "Time that the network needs for one hop of 10 ms: median and 99th percentile of the last hops",
     "load": "Share of the time that the network computes: at 100 % it could not keep up",
     "lost": "Samples lost between the device and the network, and overflows that the device reported; both should be 0",
-    "level": "Loudest level of the last 1.5 s against the range that the network was trained on",
+    "level": "Loudest level (RMS of 10 ms) of the last 1.5 s against the range that the network was trained on",
     "network": "Network and the first digits of the SHA-256 of its weights",
 }
 
@@ -88,5 +88,5 @@ class StatusBar(QStatusBar):
         lost = health.dropped or health.overflows
         figures = f"{health.dropped} · overflows {health.overflows}"
         put("lost", "dropped", f'<span style="color:{t.bad}"><b>{figures}</b></span>' if lost else figures)
-        put("level", "level", f"{decibels(health.level)} {health.level_word}" if health.level is not None else "")
+        put("level", "loudest", f"{decibels(health.level)} {health.level_word}" if health.level is not None else "")
         put("network", "", health.notice or health.network)

@@ -6,14 +6,14 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen
 
-from app.feed import Columns
+from app.feed import HELD, Columns
 from app.panels.timepanel import TimePanel
 from app.paths import band
 from app.theme import font
+from kwscore.audio.level import judge_level
 
 CLIPPED = 0.999
 FLOOR = -60.0
-HOLD = 150  # columns that the peak and the clip lamp are held
 
 
 def compress(samples: np.ndarray) -> np.ndarray:
@@ -62,12 +62,13 @@ class WaveformPanel(TimePanel):
         return decibels(float(columns.level[0]))
 
     def paint_live(self, painter: QPainter, plot: QRectF, side: QRectF) -> None:
-        recent = self.feed.columns(max(self.end - HOLD, self.feed.first), self.end)
+        recent = self.feed.columns(max(self.end - HELD, self.feed.first), self.end)
         if not len(recent):
             return
         theme = self.theme
         level = float(recent.level[-5:].max())
-        held = float(recent.level.max())
+        span = self.feed.training_level
+        held, verdict = judge_level(recent.level, span)
         clipped = bool((recent.high >= CLIPPED).any() or (recent.low <= -CLIPPED).any())
         meter = QRectF(side.left() + 14, side.top(), 12, side.height())
 
@@ -78,7 +79,6 @@ class WaveformPanel(TimePanel):
         colour = theme.bad if clipped else theme.wave
         painter.fillRect(QRectF(meter.left(), y(level), meter.width(), meter.bottom() - y(level)), QColor(colour))
         painter.fillRect(QRectF(meter.left(), y(held), meter.width(), 2), QColor(theme.text))
-        span = self.feed.training_level
         if span is not None:
             painter.setPen(QPen(QColor(theme.good), 2))
             x, top, bottom = meter.left() - 5, y(span[1]), y(span[0])
@@ -89,8 +89,8 @@ class WaveformPanel(TimePanel):
         painter.drawText(text, Qt.AlignmentFlag.AlignLeft, decibels(level))
         if clipped:
             self.tag(painter, "CLIP", text.left(), text.bottom() + 3, QColor(theme.bad), theme.surface)
-        elif span is not None and side.height() > 40:
-            word = "too loud" if held > span[1] else "good level" if held >= span[0] else "too quiet"
+        elif side.height() > 54:  # of the held level, as in the status bar
             painter.setFont(font(11))
             painter.setPen(QColor(theme.muted))
-            painter.drawText(text.translated(0, 19), Qt.AlignmentFlag.AlignLeft, word)
+            lines = f"loudest {decibels(held).removesuffix(' dBFS')}\n{verdict}"
+            painter.drawText(text.translated(0, 19).adjusted(0, 0, 0, 16), Qt.AlignmentFlag.AlignLeft, lines)

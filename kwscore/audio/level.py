@@ -1,4 +1,4 @@
-"""How loud: RMS and peak meters with clip detection, and the active speech level after ITU-T P.56.
+"""How loud: RMS level, its verdict against the training, and the active speech level after ITU-T P.56.
 
 All levels are dB re full scale, where a full-scale square wave has 0 dB (a full-scale sine -3 dB), and digital silence
 -120 dB.
@@ -6,7 +6,8 @@ All levels are dB re full scale, where a full-scale square wave has 0 dB (a full
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,6 @@ from kwscore.constants import SAMPLE_RATE
 FLOOR_DBFS = -120.0
 NOMINAL_SPEECH_DBFS = -25.0
 """Median active level of Speech Commands; assumed where no speech has been heard."""
-CLIP_RUN = 3
-"""So many samples at full scale in a row count as clipping; fewer may be a peak that just fits."""
-TRAINING_LEVEL_DBFS = (-57.0, -6.0)
-"""Active speech levels that training covers: from 32 dB below the median of Speech Commands (-25 dBFS; 90 % lie in
--41..-14) to where speech is clipped most of the time."""
 
 _BELOW_FLOOR = 10 ** (FLOOR_DBFS / 20)
 
@@ -43,81 +39,25 @@ def rms_dbfs(x: NDArray[np.generic]) -> float:
     return dbfs(float(np.sqrt(np.dot(y, y) / len(y)))) if len(y) else FLOOR_DBFS
 
 
-def peak_dbfs(x: NDArray[np.generic]) -> float:
-    """Level of the largest sample; -120 for none."""
-    y = as_float(x)
-    return dbfs(float(max(y.max(), -y.min()))) if len(y) else FLOOR_DBFS
+def judge_level(levels: Sequence[float] | NDArray[np.floating], trained: tuple[float, float] | None) -> LevelVerdict:
+    """The loudest of some hop levels (dBFS, at least one), and how it lies to the range a network was trained on.
 
-
-def in_training_range(active_dbfs: float) -> bool:
-    """Whether speech at this active level is as loud as some that training heard."""
-    return TRAINING_LEVEL_DBFS[0] <= active_dbfs <= TRAINING_LEVEL_DBFS[1]
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """What a level meter shows."""
-
-    rms_dbfs: float  # exponential, 300 ms
-    peak_dbfs: float  # held, then falling 20 dB/s
-    clipping: bool  # clipped within the last second
-    clips: int  # runs of clipping since reset
-
-
-class LevelMeter:
-    """A level meter on the sample clock: the same samples give the same reading, however they arrive.
-
-    RMS over an exponential window of 300 ms, peak that falls 20 dB a second, a clip mark that stays lit for a second.
-    Internally steps of 10 ms; samples short of a step wait for the next call.
+    The loudest, because pauses between words are quiet whatever the gain. Where ``trained`` (lowest, highest dBFS) is
+    not known the verdict is empty.
     """
-
-    STEP = SAMPLE_RATE // 100
-    RMS_SECONDS = 0.3
-    PEAK_FALL = 20.0
-    CLIP_SECONDS = 1.0
-
-    def __init__(self) -> None:
-        self._keep = float(np.exp(-self.STEP / (self.RMS_SECONDS * SAMPLE_RATE)))
-        self._fall = 10 ** (-self.PEAK_FALL * self.STEP / SAMPLE_RATE / 20)
-        self.reset()
-
-    def reset(self) -> None:
-        """Return to the state of a new meter."""
-        self._rest = np.zeros(0, dtype=np.float32)
-        self._power = 0.0
-        self._peak = 0.0
-        self._run = 0  # samples at full scale up to here
-        self._clips = 0
-        self._samples = 0
-        self._clipped_at: int | None = None
-
-    def process(self, x: NDArray[np.generic]) -> Level:
-        """Take (n,) samples, int16 or float in [-1, 1]; return the reading after them."""
-        y = np.concatenate((self._rest, as_float(x)))
-        steps = len(y) // self.STEP
-        for block in y[: steps * self.STEP].reshape(steps, self.STEP):
-            self._power = self._keep * self._power + (1 - self._keep) * float(np.dot(block, block)) / self.STEP
-            self._peak = max(self._peak * self._fall, float(max(block.max(), -block.min())))
-            if self._peak >= _FULL or self._run:
-                self._count_clips(block)
-            self._samples += self.STEP
-        self._rest = y[steps * self.STEP :]
-        return self.reading()
-
-    def _count_clips(self, block: NDArray[np.float32]) -> None:
-        for full in np.abs(block) >= _FULL:
-            self._run = self._run + 1 if full else 0
-            if self._run == CLIP_RUN:
-                self._clips += 1
-            if self._run >= CLIP_RUN:
-                self._clipped_at = self._samples
-
-    def reading(self) -> Level:
-        clipping = self._clipped_at is not None and self._samples - self._clipped_at <= self.CLIP_SECONDS * SAMPLE_RATE
-        return Level(dbfs(self._power**0.5), dbfs(self._peak), clipping, self._clips)
+    loudest = float(max(levels))
+    if trained is None:
+        return LevelVerdict(loudest, "")
+    return LevelVerdict(
+        loudest, "too loud" if loudest > trained[1] else "good level" if loudest >= trained[0] else "too quiet"
+    )
 
 
-_FULL = 32767 / 32768
+class LevelVerdict(NamedTuple):
+    """``loudest_dbfs`` and one of "too quiet", "good level", "too loud", or nothing."""
+
+    loudest_dbfs: float
+    words: str
 
 
 class ActiveSpeechMeter:

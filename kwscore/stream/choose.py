@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from kwscore.models.checkpoint import load_arrays
-from kwscore.stream.engine import StreamEngine, network_arrays
+from kwscore.stream.engine import StreamEngine
 from kwscore.stream.telemetry import Engine
-
-if TYPE_CHECKING:
-    from kwscore.models.cnn import CnnBaseline
-    from kwscore.models.network import NanoMamba
 
 
 def load_engine(name: str | Path) -> Engine:
@@ -22,12 +17,3 @@ def load_engine(name: str | Path) -> Engine:
     from kwscore.stream.window import WindowEngine
 
     return WindowEngine.load(name)
-
-
-def make_engine(net: NanoMamba | CnnBaseline | Any) -> Engine:
-    """``StreamEngine`` for a network of the stream schedule, ``WindowEngine`` for one of the clip schedule."""
-    if getattr(net, "schedule", "stream") == "clip":
-        from kwscore.stream.window import WindowEngine
-
-        return WindowEngine(net)
-    return StreamEngine(network_arrays(net))

@@ -538,3 +538,22 @@ def test_only_a_stall_that_lasts_is_announced(drive: Callable[..., Driver], monk
     now[0] += 0.2
     driver.said += controller.poll()
     assert [notice.level for notice in driver.notices("device")] == ["warning"]
+
+
+def test_the_level_has_the_meters_verdict(drive: Callable[..., Driver]) -> None:
+    from app.feed import HELD
+    from kwscore.audio.level import judge_level
+
+    device = Device()
+    driver = drive(build_source=lambda choice: device)
+    controller = driver.controller
+    device.speak()
+    controller.start()
+    driver.until(lambda: controller.feed.end > HELD)
+    device.state = SourceState.LOST  # nothing moves on
+    _work_through(driver)
+    controller.feed.refresh(controller.feed.end, HELD)
+    meter = judge_level(controller.feed.columns(controller.feed.end - HELD, controller.feed.end).level, (-50.0, -8.0))
+    health = controller.health()
+    assert (health.level, health.level_word) == meter
+    assert health.level_word == "good level"
