@@ -12,32 +12,65 @@ def expected(trace: at.Trace, sizes: at.Sizes) -> dict[str, I8]:
     """What each labelled result must be at the end of a frame, by label."""
     ch, st = sizes.channels, sizes.states
     out = {
-        "gain": trace.gain, "windowed": trace.windowed, "re": trace.spectrum[0], "im": trace.spectrum[1],
-        "magnitude": trace.magnitude, "anchor": trace.anchor, "floor": trace.floor, "ratio": trace.ratio,
-        "mel": trace.mel, "mel_ratio": trace.mel_ratio, "snr": trace.snr, "energy": trace.energy,
-        "log_energy": trace.log_energy, "flat": trace.routing[:1], "tilt": trace.routing[1:2],
-        "indicator": trace.routing[2:3], "gate": trace.routing[3:], "envelope0": trace.envelope[0],
-        "envelope1": trace.envelope[1], "expert0": trace.expert[0], "expert1": trace.expert[1],
-        "feature": trace.feature, "mean": trace.mean, "var": trace.var, "normed": trace.normed, "x0": trace.x[0],
-        "snr_sum": trace.snr_sum, "final": trace.final, "pool_sum": trace.pool_sum, "pooled": trace.pooled,
+        "gain": trace.gain,
+        "windowed": trace.windowed,
+        "re": trace.spectrum[0],
+        "im": trace.spectrum[1],
+        "magnitude": trace.magnitude,
+        "anchor": trace.anchor,
+        "floor": trace.floor,
+        "ratio": trace.ratio,
+        "mel": trace.mel,
+        "mel_ratio": trace.mel_ratio,
+        "snr": trace.snr,
+        "energy": trace.energy,
+        "log_energy": trace.log_energy,
+        "flat": trace.routing[:1],
+        "tilt": trace.routing[1:2],
+        "indicator": trace.routing[2:3],
+        "gate": trace.routing[3:],
+        "envelope0": trace.envelope[0],
+        "envelope1": trace.envelope[1],
+        "expert0": trace.expert[0],
+        "expert1": trace.expert[1],
+        "feature": trace.feature,
+        "mean": trace.mean,
+        "var": trace.var,
+        "normed": trace.normed,
+        "x0": trace.x[0],
+        "snr_sum": trace.snr_sum,
+        "final": trace.final,
+        "pool_sum": trace.pool_sum,
+        "pooled": trace.pooled,
         "logits": trace.logits,
-    }  # fmt: skip
+    }
     for layer in range(sizes.layers):
         out |= {
-            f"ln{layer}": trace.ln[layer], f"inner{layer}": trace.inner[layer, :ch], f"z{layer}": trace.inner[layer, ch:],
-            f"conv{layer}": trace.conv[layer], f"u{layer}": trace.u[layer], f"proj{layer}": trace.proj[layer, : st + 1],
-            f"read{layer}": trace.proj[layer, st + 1 :], f"modulation{layer}": trace.modulation[layer],
-            f"b{layer}": trace.b[layer], f"delta{layer}": trace.delta[layer], f"decay{layer}": trace.decay[layer].ravel(),
-            f"hidden{layer}": trace.hidden[layer].ravel(), f"y{layer}": trace.y[layer], f"sz{layer}": trace.sz[layer],
-            f"v{layer}": trace.v[layer], f"x{layer + 1}": trace.x[layer + 1],
-        }  # fmt: skip
+            f"ln{layer}": trace.ln[layer],
+            f"inner{layer}": trace.inner[layer, :ch],
+            f"z{layer}": trace.inner[layer, ch:],
+            f"conv{layer}": trace.conv[layer],
+            f"u{layer}": trace.u[layer],
+            f"proj{layer}": trace.proj[layer, : st + 1],
+            f"read{layer}": trace.proj[layer, st + 1 :],
+            f"modulation{layer}": trace.modulation[layer],
+            f"b{layer}": trace.b[layer],
+            f"delta{layer}": trace.delta[layer],
+            f"decay{layer}": trace.decay[layer].ravel(),
+            f"hidden{layer}": trace.hidden[layer].ravel(),
+            f"y{layer}": trace.y[layer],
+            f"sz{layer}": trace.sz[layer],
+            f"v{layer}": trace.v[layer],
+            f"x{layer + 1}": trace.x[layer + 1],
+        }
     return out
 
 
 ALIASES = {
-    "floor": ("floor_start", "floor_follow"), "envelope0": ("env_start", "env_follow"),
+    "floor": ("floor_start", "floor_follow"),
+    "envelope0": ("env_start", "env_follow"),
     "envelope1": ("env_start", "env_follow"),
-}  # fmt: skip
+}
 
 
 def results(writes: list[Write]) -> dict[str, I8]:
@@ -73,5 +106,5 @@ def compare(writes: list[Write], trace: at.Trace, sizes: at.Sizes) -> None:
         if mine.shape != want.shape or (mine != want).any():
             wrong = np.flatnonzero(mine != want) if mine.shape == want.shape else []
             raise AssertionError(
-                f"{name}: {len(wrong)} of {want.size} differ, first {wrong[:4]}: {mine[wrong][:4]} not {want[wrong][:4]}"
+                f"{name}: {len(wrong)} of {want.size} differ, at {wrong[:4]}: {mine[wrong][:4]} not {want[wrong][:4]}"
             )

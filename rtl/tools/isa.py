@@ -1,4 +1,4 @@
-"""The core's instruction word: fields, codes, and an assembler for one instruction (rtl/README.md explains the machine).
+"""The core's instruction word: fields, codes, and an assembler for one instruction (the machine: rtl/README.md).
 
 An instruction is a loop nest of ``outer`` x ``inner`` elements that flow through one pipeline:
 operands a, b -> function unit on a -> multiplier or adder -> accumulator -> rounding shift -> saturation -> memory.

@@ -1,4 +1,4 @@
-"""The layer list: what the core computes for one frame, as a program for any sizes (docs/fixed_point.md, by section)."""
+"""The layer list: what the core computes for one frame, as a program for any sizes (docs/fixed_point.md)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,28 @@ from kwscore.models.constants import ANCHOR_BLOCK, ANCHOR_FRAMES
 from rtl.tools import isa
 from rtl.tools.asm import SAME, ZERO, Assembler, At, R, one, vec
 from rtl.tools.isa import (
-    ADD, BANK, BITS, EXP, LOG2, LOWER, MANT, MAX, MAXABS, MIN, MUL, NORM, PASS, REVERSED, RSUB, SIGMA, SOFTPLUS, SPLIT, SUB,
-    UPPER, WRAP,
-)  # fmt: skip
+    ADD,
+    BANK,
+    BITS,
+    EXP,
+    LOG2,
+    LOWER,
+    MANT,
+    MAX,
+    MAXABS,
+    MIN,
+    MUL,
+    NORM,
+    PASS,
+    REVERSED,
+    RSUB,
+    SIGMA,
+    SOFTPLUS,
+    SPLIT,
+    SUB,
+    UPPER,
+    WRAP,
+)
 
 Y = BANK
 _BINS, _BANDS = N_FREQ, N_MELS
@@ -59,7 +78,9 @@ class Builder(Assembler):
         if sizes.front != at.FRONT_DUAL:
             raise ValueError("the core runs DualPCEN networks")
         if sizes.channels > 31:
-            raise ValueError("rows of more than 31 channels could leave the 32-bit accumulator, which never saturates here")
+            raise ValueError(
+                "rows of more than 31 channels could leave the 32-bit accumulator, which never saturates here"
+            )
         self.sizes = sizes
         self.fields = image_fields(sizes)
         if self.fields["end"].byte > isa.LITERAL_BYTE:
@@ -84,7 +105,9 @@ class Builder(Assembler):
         """Shift register := b."""
         self.op(label, ZERO, ADD, b, None, func=isa.ZERO, sh_we=1)
 
-    def rows(self, label: str, matrix: str, first: tuple[int, ...], count: int, a: int, d: At, sat: str = "none") -> None:
+    def rows(
+        self, label: str, matrix: str, first: tuple[int, ...], count: int, a: int, d: At, sat: str = "none"
+    ) -> None:
         """Matrix rows times the vector at ``a``, each shifted right by its own amount."""
         byte, shape = self.fields["w_" + matrix]
         row = 0
@@ -92,9 +115,17 @@ class Builder(Assembler):
             row = row * length + (first[i] if i < len(first) else 0)
         width = shape[-1]
         self.op(
-            label, vec(a, si=1, so=1 - width), MUL, At(isa.B_BYTE, byte + row * width, 1, 1), d, n=count, inner=width,
-            row_en=1, aux=self.fields["s_" + matrix].byte + row, sat=sat,
-        )  # fmt: skip
+            label,
+            vec(a, si=1, so=1 - width),
+            MUL,
+            At(isa.B_BYTE, byte + row * width, 1, 1),
+            d,
+            n=count,
+            inner=width,
+            row_en=1,
+            aux=self.fields["s_" + matrix].byte + row,
+            sat=sat,
+        )
 
     # ---- memory -------------------------------------------------------------------------------------------------
     def _allocate(self) -> None:
@@ -169,8 +200,12 @@ class Builder(Assembler):
             x(name, 1)
         # What a RESULT sends, 16-bit words in the order of the mask.
         self.out_words = {
-            "logits": N_CLASSES, "routing": 2, "snr": _BANDS, "mel": _BANDS, "delta": s.layers * channels,
-        }  # fmt: skip
+            "logits": N_CLASSES,
+            "routing": 2,
+            "snr": _BANDS,
+            "mel": _BANDS,
+            "delta": s.layers * channels,
+        }
         self.out_at = {}
         y("out", sum(self.out_words.values()))
         at_word = m["out"]
@@ -200,7 +235,13 @@ class Builder(Assembler):
         self._fill("previous", m["previous"], _BINS, self.lit(at.NO_MINIMUM))
         self._fill("mean", m["mean"], _BANDS, self.const("norm", 0, so=1))
         self._fill("var", m["var"], _BANDS, self.const("norm", 1, so=1))
-        for name, value in (("c_five", 0), ("c_pool", 0), ("slot_ring", 0), ("slot_pool", 0), ("block_left", ANCHOR_BLOCK)):
+        for name, value in (
+            ("c_five", 0),
+            ("c_pool", 0),
+            ("slot_ring", 0),
+            ("slot_pool", 0),
+            ("block_left", ANCHOR_BLOCK),
+        ):
             self._set(name, ZERO, ADD, self.lit(value), func=isa.ZERO)
         self._set("c_k", ZERO, ADD, self.scalar(at.NORM_PRIOR), func=isa.ZERO)
         self.stop()
@@ -229,8 +270,10 @@ class Builder(Assembler):
         """min(t+1, 5), min(t+1, 97), k, slots and the anchor's block."""
         m = self.m
         for name, limit in (
-            ("c_five", self.lit(ANCHOR_FRAMES + 1)), ("c_pool", self.lit(CLIP_FRAMES)), ("c_k", self.scalar(at.NORM_HORIZON))
-        ):  # fmt: skip
+            ("c_five", self.lit(ANCHOR_FRAMES + 1)),
+            ("c_pool", self.lit(CLIP_FRAMES)),
+            ("c_k", self.scalar(at.NORM_HORIZON)),
+        ):
             # c_five counts to 6: frame 5 is the first that follows the minima.
             self._set(name, one(m[name]), ADD, self.lit(1))
             self._set(name, one(m[name]), MIN, limit)
@@ -262,7 +305,7 @@ class Builder(Assembler):
                     # Mode of d: UPPER and LOWER as for a.
                     self.op(
                         name, vec(part, mode=UPPER), alu, vec(t), vec(part, mode=mode), n=half, aux=stage, sat="s25"
-                    )  # fmt: skip
+                    )
         b = m["bin"]
         mx, my = m["ti"], m["low1"]  # free after the FFT
         self.op("largest", vec(re), MAXABS, vec(im), vec(mx), n=_BINS)
@@ -274,9 +317,19 @@ class Builder(Assembler):
         # 2^(half + s - g): shift 32 - ip - s + g
         self.load_shift("gain", one(m["gain"]))
         self.op(
-            "magnitude", vec(mx), PASS, vec(b + Y), vec(m["mag"]), n=_BINS, func=EXP, shift=32, ip_en=1, b_en=1, sh_en=1,
+            "magnitude",
+            vec(mx),
+            PASS,
+            vec(b + Y),
+            vec(m["mag"]),
+            n=_BINS,
+            func=EXP,
+            shift=32,
+            ip_en=1,
+            b_en=1,
+            sh_en=1,
             sat="u24",
-        )  # fmt: skip
+        )
 
     def _front(self) -> None:
         m = self.m
@@ -297,23 +350,46 @@ class Builder(Assembler):
         self.op("t>=5", one(m["c_five"]), SUB, self.lit(ANCHOR_FRAMES + 1), None, set_flag=1)
         self.op("total", vec(m["current"]), MIN, vec(m["previous"]), vec(m["total"]), n=n, cond=later)
         self.op(
-            "mean5", one(m["r_five"]), MUL, vec(m["total"]), vec(m["total"]), n=n, func=MANT, swap=1, shift=8, ip_en=1,
+            "mean5",
+            one(m["r_five"]),
+            MUL,
+            vec(m["total"]),
+            vec(m["total"]),
+            n=n,
+            func=MANT,
+            swap=1,
+            shift=8,
+            ip_en=1,
             sat="u32",
-        )  # fmt: skip
+        )
         self.op("anchor", vec(m["total"]), MAX, self.lit(front.ANCHOR_LEAST), vec(m["anchor"]), n=n)
         self.op("floor_start", vec(m["anchor"]), ADD, ZERO, vec(m["floor"]), n=n, cond=negative)
         jump = m["floor"] - m["mag"]
         scratch_x, scratch_y = m["bin"], m["bin"] + Y
         literal = self.lit(256, -1)
         self.op(
-            "distance", vec(m["mag"], si=jump, so=1 - jump), MUL, literal._replace(si=4, so=-4), vec(scratch_x), n=n,
-            inner=2, cond=later,
-        )  # fmt: skip
+            "distance",
+            vec(m["mag"], si=jump, so=1 - jump),
+            MUL,
+            literal._replace(si=4, so=-4),
+            vec(scratch_x),
+            n=n,
+            inner=2,
+            cond=later,
+        )
         assert at.RATE_ABOVE == at.RATE_BELOW + 1
         self.op(
-            "pull", vec(scratch_x), MUL, self.const("scalar", at.RATE_ABOVE, si=-1, so=1), vec(scratch_x), n=n, inner=2,
-            func=SPLIT, shift=17, cond=later,
-        )  # fmt: skip
+            "pull",
+            vec(scratch_x),
+            MUL,
+            self.const("scalar", at.RATE_ABOVE, si=-1, so=1),
+            vec(scratch_x),
+            n=n,
+            inner=2,
+            func=SPLIT,
+            shift=17,
+            cond=later,
+        )
         self.op("pulled", vec(m["floor"]), ADD, vec(scratch_x), vec(scratch_x), n=n, cond=later)
         self.op("half_anchor", vec(m["anchor"]), ADD, ZERO, vec(scratch_y), n=n, shift=1, cond=later)
         self.op("floor_follow", vec(scratch_y), MAX, vec(scratch_x), vec(m["floor"]), n=n, cond=later)
@@ -325,13 +401,32 @@ class Builder(Assembler):
         words = self.mel_words
         bank = At(isa.B_MEL, 0, 0, 1)
         self.op("mel", vec(m["mag"], so=0, mode=isa.MEL), MUL, bank, vec(m["mel"]), n=words, shift=10, sat="u32")
-        self.op("mel_ratio", vec(m["ratio"], so=0, mode=isa.MEL), MUL, bank, vec(m["mel_ratio"]), n=words, shift=19, sat="s25")
+        self.op(
+            "mel_ratio",
+            vec(m["ratio"], so=0, mode=isa.MEL),
+            MUL,
+            bank,
+            vec(m["mel_ratio"]),
+            n=words,
+            shift=19,
+            sat="s25",
+        )
         k = _BANDS
         self.op("snr_in", vec(m["mel_ratio"]), MUL, self.lit(front.SNR_GAIN), vec(m["ty"]), n=k, shift=17)
         self.op("snr", vec(m["ty"]), SUB, self.lit(32768), vec(m["snr"]), n=k, func=SIGMA, sat="u15")
         self.op("snr_sum", vec(m["snr"], si=1), ADD, ZERO, vec(m["snr_sum"]), inner=k)
         self.op("out_snr", vec(m["snr"]), ADD, ZERO, vec(self.out_at["snr"]), n=k)
-        self.op("out_mel", vec(m["mel"]), SUB, self.lit(feat.ENERGY_LOG2), vec(self.out_at["mel"]), n=k, func=LOG2, shift=6, sat="s16")
+        self.op(
+            "out_mel",
+            vec(m["mel"]),
+            SUB,
+            self.lit(feat.ENERGY_LOG2),
+            vec(self.out_at["mel"]),
+            n=k,
+            func=LOG2,
+            shift=6,
+            sat="s16",
+        )
 
     @property
     def mel_words(self) -> int:
@@ -424,7 +519,7 @@ class Builder(Assembler):
         self.load_shift("xn_shift", self.scalar(at.XN_SHIFT))
         self.op(
             "normed", vec(ux), MUL, vec(diff + Y), vec(m["normed"]), n=k, func=MANT, swap=1, ip_en=1, sh_en=1, sat="s16"
-        )  # fmt: skip
+        )
 
     def _layer_norm(self, label: str, affine: str, layer: tuple[int, ...], shift: At, d: At) -> None:
         m, width = self.m, self.sizes.d
@@ -442,7 +537,9 @@ class Builder(Assembler):
         self.op("ln_power", R, ADD, one(m["t1"]), None)
         self._set("inv", R, RSUB, self.scalar(at.WIDTH_LOG2), func=LOG2, shift=1)
         vy = m["vy"]
-        self.op("ln_n", one(m["inv"] + Y), MUL, vec(dx), vec(vy), n=width, func=MANT, swap=1, shift=2, ip_en=1, sat="s18")
+        self.op(
+            "ln_n", one(m["inv"] + Y), MUL, vec(dx), vec(vy), n=width, func=MANT, swap=1, shift=2, ip_en=1, sat="s18"
+        )
         self.load_shift("ln_shift", shift)
         self.op("ln_w", vec(vy), MUL, self.const(affine, *layer, 0, so=1), vec(vy), n=width, sh_en=1)
         self.op(label, vec(vy), ADD, self.const(affine, *layer, 1, so=1), d, n=width, sat="s16")
@@ -467,9 +564,15 @@ class Builder(Assembler):
         self.rows(f"z{layer}", "in_proj", (layer, ch), ch, m["norm_out"], vec(z), "s24")
         shift(at.CONV_SHIFT)
         self.op(
-            "taps", vec(past, si=ch, so=1 - 2 * ch), MUL, self.const("conv", layer, 0, si=ch, so=1 - 2 * ch), vec(vy), n=ch,
-            inner=3, sh_en=1,
-        )  # fmt: skip
+            "taps",
+            vec(past, si=ch, so=1 - 2 * ch),
+            MUL,
+            self.const("conv", layer, 0, si=ch, so=1 - 2 * ch),
+            vec(vy),
+            n=ch,
+            inner=3,
+            sh_en=1,
+        )
         self.op(f"conv{layer}", vec(vy), ADD, self.const("conv", layer, 3, so=1), vec(m["conv"]), n=ch, sat="s24")
         self.op("past", vec(past + ch), ADD, ZERO, vec(past), n=ch)
         self.op("past", vec(past + 2 * ch), ADD, ZERO, vec(past + ch), n=ch)
@@ -495,9 +598,7 @@ class Builder(Assembler):
         self.op("dt", one(m["p"]), MUL, channel(at.DT_WEIGHT), vec(vx), n=ch, sh_en=1)
         self.op("dt", vec(vx), ADD, channel(at.DT_BIAS), vec(vx), n=ch, sat="s24")
         delta = m["delta"]
-        self.op(
-            f"delta{layer}", vec(vx), ADD, one(m["phi"] + Y), vec(delta), n=ch, func=SOFTPLUS, shift=5, sat="u16"
-        )
+        self.op(f"delta{layer}", vec(vx), ADD, one(m["phi"] + Y), vec(delta), n=ch, func=SOFTPLUS, shift=5, sat="u16")
         self.op("out_delta", vec(delta), ADD, ZERO, vec(self.out_at["delta"] + layer * ch), n=ch)
         # Scan
         self._set("eps", one(m["snr_sum"]), MUL, scalar(at.EPS_SLOPE), shift=21)
@@ -515,16 +616,20 @@ class Builder(Assembler):
         self.op("drive", vec(vx), ADD, one(m["eps"] + Y), vec(wy), n=size, sat="s25")
         shift(at.DRIVE_SHIFT)
         # b runs over the channels again for every state
-        self.op(
-            "drive", vec(wy, si=1), MUL, vec(u, si=1, so=1 - ch), vec(vx), sh_en=1, sat="s32", **grid
-        )  # fmt: skip
+        self.op("drive", vec(wy, si=1), MUL, vec(u, si=1, so=1 - ch), vec(vx), sh_en=1, sat="s32", **grid)
         self.op("keep", vec(hidden), MUL, vec(decay), vec(wy), n=size, shift=16)
         self.op(f"hidden{layer}", vec(vx), ADD, vec(wy), vec(hidden), n=size, sat="s24")
         shift(at.Y_SHIFT)
         self.op(
-            "read", vec(hidden, si=ch, so=1 - (st - 1) * ch), MUL, vec(proj + Y + st + 1, si=1, so=1 - st), vec(vx), n=ch,
-            inner=st, sh_en=1,
-        )  # fmt: skip
+            "read",
+            vec(hidden, si=ch, so=1 - (st - 1) * ch),
+            MUL,
+            vec(proj + Y + st + 1, si=1, so=1 - st),
+            vec(vx),
+            n=ch,
+            inner=st,
+            sh_en=1,
+        )
         shift(at.SKIP_SHIFT)
         self.op("skip", vec(u), MUL, channel(at.SKIP), vec(vy), n=ch, sh_en=1)
         self.op(f"y{layer}", vec(vx), ADD, vec(vy), vec(m["y"]), n=ch, sat="s24")
@@ -546,8 +651,19 @@ class Builder(Assembler):
         self.op("pool", vec(final), ADD, ZERO, vec(m["pool"], ptr=1), n=width)
         self.load_shift("pool_shift", self.scalar(at.POOL_SHIFT))
         self.op(
-            "pooled", one(m["r_pool"]), MUL, vec(m["pool_sum"]), vec(m["pooled"]), n=width, func=MANT, swap=1, ip_en=1,
-            sh_en=1, sat="s16",
-        )  # fmt: skip
+            "pooled",
+            one(m["r_pool"]),
+            MUL,
+            vec(m["pool_sum"]),
+            vec(m["pooled"]),
+            n=width,
+            func=MANT,
+            swap=1,
+            ip_en=1,
+            sh_en=1,
+            sat="s16",
+        )
         self.rows("class_row", "classifier", (), N_CLASSES, m["pooled"], vec(vy))
-        self.op("logits", vec(vy), ADD, self.const("class_bias", so=1), vec(self.out_at["logits"]), n=N_CLASSES, sat="s16")
+        self.op(
+            "logits", vec(vy), ADD, self.const("class_bias", so=1), vec(self.out_at["logits"]), n=N_CLASSES, sat="s16"
+        )

@@ -6,7 +6,6 @@ Exit status 0 when every test passed, 1 when one failed, 77 when the simulator o
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 from pathlib import Path

@@ -15,9 +15,21 @@ from rtl.test.core.images import test_image
 HOP = 160
 FIELDS = Mask.LOGITS | Mask.ROUTING | Mask.SNR | Mask.MEL | Mask.DELTA
 IDLE = {
-    "stream_rst": 0, "pcm_valid": 0, "pcm_data": 0, "pcm_first": 0, "pcm_index": 0, "pcm_zero": 0, "mode_mask": int(FIELDS),
-    "res_ready": 0, "res_full": 1, "body_ready": 0, "weights_valid": 0, "w_en": 0, "w_addr": 0, "w_data": 0,
-}  # fmt: skip
+    "stream_rst": 0,
+    "pcm_valid": 0,
+    "pcm_data": 0,
+    "pcm_first": 0,
+    "pcm_index": 0,
+    "pcm_zero": 0,
+    "mode_mask": int(FIELDS),
+    "res_ready": 0,
+    "res_full": 1,
+    "body_ready": 0,
+    "weights_valid": 0,
+    "w_en": 0,
+    "w_addr": 0,
+    "w_data": 0,
+}
 
 
 async def load(dut, raw: bytes) -> None:

@@ -1,7 +1,6 @@
 """nm_engine against the machine's model and the integer engine: every write of every instruction of whole frames."""
 
 import os
-from pathlib import Path
 
 import cocotb
 import numpy as np
@@ -70,8 +69,10 @@ def check(writes, got) -> None:
         position += len(part)
         want = [(write.pc, int(value)) for value in write.values]
         if part != want:
-            i = next((i for i, (a, b) in enumerate(zip(part, want)) if a != b), len(part))
-            raise AssertionError(f"{write.label} at {write.pc}, element {i}: {part[i:i + 3]} instead of {want[i:i + 3]}")
+            i = next((i for i, (a, b) in enumerate(zip(part, want, strict=False)) if a != b), len(part))
+            raise AssertionError(
+                f"{write.label} at {write.pc}, element {i}: {part[i : i + 3]} instead of {want[i : i + 3]}"
+            )
     assert position == len(got)
 
 
@@ -80,7 +81,17 @@ async def frames_equal_model_and_integer_engine(dut):
     image = test_image()
     builder = Builder(image.sizes)
     machine, engine = Machine(builder, image), FixedEngine(image)
-    idle = {"start": 0, "entry": 0, "pcm_we": 0, "pcm_at": 0, "pcm_data": 0, "o_addr": 0, "w_en": 0, "w_addr": 0, "w_data": 0}
+    idle = {
+        "start": 0,
+        "entry": 0,
+        "pcm_we": 0,
+        "pcm_at": 0,
+        "pcm_data": 0,
+        "o_addr": 0,
+        "w_en": 0,
+        "w_addr": 0,
+        "w_data": 0,
+    }
     await start(dut, **idle)
     await load_image(dut, image)
     results = Results(dut)

@@ -15,7 +15,9 @@ IDLE = {"valid": 0, "last": 0, "f": 0, "b": 0, "shift": 0, "alu": 0, "swap": 0, 
 def number(bits):
     """A signed number of so many bits, extremes included."""
     edge = 1 << (bits - 1)
-    return random.choice((-edge, edge - 1, 0, -1, 1, random.randrange(-edge, edge), random.randrange(-edge, edge) >> bits // 2))
+    return random.choice(
+        (-edge, edge - 1, 0, -1, 1, random.randrange(-edge, edge), random.randrange(-edge, edge) >> bits // 2)
+    )
 
 
 def arithmetic(alu, swap, f, b):
@@ -44,10 +46,7 @@ def row(alu, swap, neg, largest, code):
     elements = [(number(bits_f), number(bits_b if alu == isa.MUL else 36)) for _ in range(length)]
     shift = random.choice((0, 1, 63, random.randrange(64)))
     values = [arithmetic(alu, swap, f, b) for f, b in elements]
-    if largest:
-        total = max(values)
-    else:
-        total = values[0] + sum(-v if neg else v for v in values[1:])
+    total = max(values) if largest else values[0] + sum(-v if neg else v for v in values[1:])
     wanted = saturated((2 * total + (1 << shift)) >> (shift + 1), code)
     return elements, shift, wanted
 

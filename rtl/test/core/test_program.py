@@ -48,7 +48,9 @@ def test_networks_with_extreme_constants(seed: int, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(images, "image", lambda name: network())
     image = images.extreme_image(images.DUAL, np.random.default_rng(seed))
-    pcm = np.concatenate([noise(3, 30000.0, seed), np.zeros(800, np.int16), np.full(700, -32768, np.int16), noise(2, 1.0, seed)])
+    pcm = np.concatenate(
+        [noise(3, 30000.0, seed), np.zeros(800, np.int16), np.full(700, -32768, np.int16), noise(2, 1.0, seed)]
+    )
     run(image, pcm)
 
 
