@@ -30,7 +30,7 @@ CLOSE_DEADLINE = 1.5  # s
 STALL_SHOWN = 1.0  # s of stall before it is announced: a loaded machine stalls for less
 log = logging.getLogger(__name__)
 
-__all__ = ["Controller", "Detected", "DevicesFound", "NetworkTried", "Notice"]
+__all__ = ["Controller", "Detected", "DevicesFound", "NetworkTried", "Notice", "Risen"]
 
 _TROUBLE = {
     SourceState.STALLED: ("no sound", "warn", "{name} delivers no sound at the moment; waiting for it to go on."),
@@ -42,6 +42,14 @@ _TROUBLE = {
 class DevicesFound:
     devices: Sequence[InputDevice]
     notice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Risen:
+    """The word reported at ``column`` has meanwhile reached a higher ``score``."""
+
+    column: float
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +229,7 @@ class Controller:
     # -- what the window asks ---------------------------------------------------------------------------------
 
     def poll(self) -> list[object]:
-        """What happened since the last call: ``Detected``, ``Notice``, ``DevicesFound``, ``NetworkTried``, in order."""
+        """What happened since the last call, in order: any of the classes in ``__all__`` but this one."""
         found: list[object] = []
         events = self.worker.events
         while events:
@@ -231,6 +239,7 @@ class Controller:
             sentence = f"{choice.label} did not open within {OPEN_DEADLINE:.0f} s: choose another source."
             found += self._take(_NotOpened(token, choice, sentence))
         found += self._watch_source()
+        found += [Risen(mark.column, mark.score) for mark in self.feed.follow()]
         return found
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from kwscore.stream.history import History, HistoryView
 WARM_UP = 50  # columns (0.5 s) until the network has heard enough to be trusted
 FULL_SCALE_DB = 42.1  # 20 log10(128): a full-scale sine through a 512-point Hann window
 QUIETEST = 1e-5
+FOLLOWED = 60  # columns after the report of a word in which its posterior may still rise
 MARGIN = 160  # columns beside the visible ones: the meter's hold time, and joins of lines
 
 
@@ -32,6 +34,7 @@ class HistoryFeed:
         self._base = 0
         self._view: HistoryView | None = None
         self._truths: list[Mark] = []
+        self._followed = 0  # columns that ``follow`` has seen
 
     def attach(self, history: History | None, source: Source | None, base: int, expert_names: Sequence[str]) -> None:
         """Read from another history. ``base``: samples that ``source`` had delivered when the history began."""
@@ -40,6 +43,31 @@ class HistoryFeed:
         self.marks.clear()
         self._view = None
         self._truths = []
+        self._followed = 0
+
+    def follow(self) -> list[Mark]:
+        """Raise the scores of the newest marks to the highest posterior since their start; return those that rose.
+
+        A word is reported as soon as it may be: its posterior goes on rising for a moment.
+        """
+        rose: list[Mark] = []
+        history = self._history
+        if history is None:
+            return rose
+        end = history.end
+        for place in reversed(range(len(self.marks))):
+            mark = self.marks[place]
+            last = int(mark.column) + FOLLOWED
+            if last < self._followed:
+                break
+            stop = min(end, last)
+            view = history.view(stop, max(stop - int(mark.start), 1))
+            reached = round(float(view.posteriors[:, LABELS.index(mark.label)].max(initial=0.0)), 6)
+            if reached > mark.score:
+                self.marks[place] = replace(mark, score=reached)
+                rose.append(self.marks[place])
+        self._followed = end
+        return rose
 
     def refresh(self, end: int, shown: int) -> None:
         """Take a copy of the ``shown`` columns before ``end``; everything read until the next call is of this copy."""

@@ -24,7 +24,7 @@ from app import theme as themes
 from app.arrangement import HIDDEN_KEYS, LEFT_KEYS, Arrangement
 from app.banner import Banner
 from app.commands import BY_NAME, COMMANDS
-from app.controller import Controller, Detected, DevicesFound, NetworkTried, Notice
+from app.controller import Controller, Detected, DevicesFound, NetworkTried, Notice, Risen
 from app.display import Display
 from app.dock import Dock
 from app.help import ShortcutOverlay
@@ -215,6 +215,8 @@ class MainWindow(WindowCommands):
             self.heard.emit(event)
         elif isinstance(event, Notice):
             self.notify(event.key, event.text, event.level)
+        elif isinstance(event, Risen):
+            self.log.raise_score(event.column, event.score)
         elif isinstance(event, NetworkTried):
             self._network_tried(event)
         elif isinstance(event, DevicesFound):

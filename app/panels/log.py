@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, Signal
@@ -30,8 +30,8 @@ LIMIT = 5000  # rows; the oldest go first
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """One detection: ``seconds`` since the start of the stream, score 0..1, ``latency`` in ms from
-    the first rise of its posterior to the decision."""
+    """One detection: ``seconds`` since the start of the stream, score 0..1 (the highest posterior reached so far, as
+    in the read-out), ``latency`` in ms from the first rise of its posterior to the decision."""
 
     seconds: float
     word: str
@@ -83,6 +83,16 @@ class LogModel(QAbstractTableModel):
             del self.rows[0]
             self.endRemoveRows()
 
+    def raise_score(self, column: float, score: float) -> None:
+        """Give the row of the word reported at ``column`` a higher score, if it is still there."""
+        for place in reversed(range(len(self.rows))):
+            if self.rows[place].column == column:
+                self.rows[place] = replace(self.rows[place], score=score)
+                cell = self.index(len(self.rows) - 1 - place, HEADERS.index("score"))
+                self.dataChanged.emit(cell, cell)
+            if self.rows[place].column <= column:
+                return
+
     def clear(self) -> None:
         self.beginResetModel()
         self.rows.clear()
@@ -119,9 +129,9 @@ class LogPanel(QWidget):
     key = "log"
     title = "Detections: every word reported"
     about = (
-        "Every reported word: when it was decided (seconds of sound since the start), its score, and how long after "
-        "its posterior began to rise the decision came (smoothing and hold time are in it). Copy rows with Ctrl+C; a "
-        "double click freezes the plots at that moment."
+        "Every reported word: when it was decided (seconds of sound since the start), the highest posterior it "
+        "reached, and how long after its posterior began to rise the decision came (smoothing and hold time are in "
+        "it). Copy rows with Ctrl+C; a double click freezes the plots at that moment."
     )
 
     export_wanted = Signal()
@@ -203,6 +213,10 @@ class LogPanel(QWidget):
         if at_top:
             self.table.scrollToTop()
         self._changed()
+
+    def raise_score(self, column: float, score: float) -> None:
+        """See ``LogModel.raise_score``."""
+        self.model.raise_score(column, score)
 
     def clear(self) -> None:
         self.model.clear()

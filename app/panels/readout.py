@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from PySide6.QtCore import QRectF, QSize, Qt
@@ -14,7 +13,6 @@ from app.theme import Theme, font
 from kwscore.constants import LABELS
 
 FRESH = 1.2  # s that a word stays in the accent colour
-HOLD = 60  # columns after the report in which a word's posterior may still rise
 OLD = 6.0  # s after which the read-out goes back to listening
 
 
@@ -50,7 +48,6 @@ class ReadoutPanel(QWidget):
         self.end = 0
         self.caption = ""
         self._hint = ""
-        self._best: tuple[Mark, float] | None = None  # kept: columns leave the view before the word does
         self._shown = _NOTHING
         self.setMinimumSize(220, 132)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -80,14 +77,6 @@ class ReadoutPanel(QWidget):
         marks = self.feed.detections(self.end - int(OLD * COLUMNS_PER_SECOND), self.end)
         return max(marks, key=lambda mark: mark.column) if marks else None
 
-    def _reached(self, mark: Mark, end: int) -> float:
-        """The highest posterior of a word from its first rise to ``HOLD`` after its report, as far as ``end``."""
-        columns = self.feed.columns(int(mark.start), min(end, int(mark.column) + HOLD))
-        reached = columns.posteriors[:, LABELS.index(mark.label)]
-        before = self._best[1] if self._best is not None and self._best[0] == mark else mark.score
-        self._best = (mark, max(before, float(reached.max(initial=0.0))))
-        return round(self._best[1], 2)
-
     def advance(self, end: int, caption: str) -> None:
         """Show the state at column ``end``; paints only when something on it changed."""
         self.end, self.caption = end, caption
@@ -97,8 +86,6 @@ class ReadoutPanel(QWidget):
         ahead = ""
         if len(newest):
             index = int(newest.posteriors[0].argmax())
-            if mark is not None:
-                mark = replace(mark, score=self._reached(mark, end))
             ahead = f"{LABELS[index]} {newest.posteriors[0, index]:.1f}"
         state = _Shown(mark, fresh, caption, ahead, self.feed.end > 0)
         if state != self._shown:

@@ -16,6 +16,8 @@ from app.panels.snr import SnrPanel
 from app.panels.spectrogram import SpectrogramPanel
 from app.panels.timepanel import TimePanel, clock
 from app.panels.waveform import WaveformPanel, amplitude
+from kwscore.stream.history import History
+from kwscore.stream.runner import Batch
 from tests.app.fakes import SteadyFeed
 
 TIME_PANELS = (WaveformPanel, SpectrogramPanel, SnrPanel, RoutingPanel, DeltaPanel, PosteriorPanel)
@@ -150,17 +152,37 @@ def test_band_scale_agrees_with_the_mel_filterbank() -> None:
         assert band_at(centre(band)) == pytest.approx(band + 0.5)
 
 
-def test_readout_shows_the_highest_posterior_reached(qapp, qtbot) -> None:
+def test_a_score_rises_with_its_word_everywhere_and_then_stays(qapp, qtbot) -> None:
+    from app.feed import Mark
+    from app.history_feed import FOLLOWED, HistoryFeed
+    from app.panels.log import LogPanel, LogRow
     from kwscore.constants import LABELS
+    from tests.app.fakes import LoudnessEngine
 
-    feed = SteadyFeed()
-    feed._all["posteriors"][355:, LABELS.index("stop")] = 0.97
-    panel = ReadoutPanel(themes.LIGHT, feed)
-    qtbot.addWidget(panel)
-    panel.advance(352, "")
-    assert panel.accessibleDescription() == "stop, score 0.90"
-    panel.advance(400, "")
-    assert panel.accessibleDescription() == "stop, score 0.97"
-    feed.columns = lambda start, stop: SteadyFeed.columns(feed, max(start, 500), max(stop, 500))  # type: ignore[method-assign]
-    panel.advance(520, "")  # the word's columns have left the view: its score stays
-    assert panel.accessibleDescription() == "stop, score 0.97"
+    engine, feed = LoudnessEngine(), HistoryFeed()
+    history = History.for_engine(engine)
+    feed.attach(history, None, 0, engine.expert_names)
+    log = LogPanel(themes.LIGHT)
+    readout = ReadoutPanel(themes.LIGHT, feed)
+    for panel in (log, readout):
+        qtbot.addWidget(panel)
+
+    def hear(posterior: float, hops: int) -> None:
+        telemetry = engine.process(np.zeros(hops * 160, np.int16))
+        posteriors = np.zeros((len(telemetry), len(LABELS)), np.float32)
+        posteriors[:, LABELS.index("stop")] = posterior
+        history.extend(Batch(np.zeros(hops * 160, np.int16), 0, 0, telemetry, posteriors, []))
+        for mark in feed.follow():
+            log.raise_score(mark.column, mark.score)
+        feed.refresh(history.end, 500)
+        readout.advance(history.end, "")
+
+    hear(0.57, 103)
+    feed.marks.append(Mark(history.end - 5, history.end, "stop", 0.57))
+    log.add(LogRow(1.0, "yes", 0.3, 100.0, history.end - 40))
+    log.add(LogRow(1.4, "stop", 0.57, 100.0, history.end))
+    for posterior, hops, score in ((0.5, 5, "0.57"), (0.89, 5, "0.89"), (0.6, FOLLOWED, "0.89"), (0.99, 5, "0.89")):
+        hear(posterior, hops)
+        assert readout.accessibleDescription() == f"stop, score {score}"
+        assert log.model.data(log.model.index(0, 2)) == score
+        assert log.model.data(log.model.index(1, 2)) == "0.30"
