@@ -104,7 +104,7 @@ def compare(writes: list[Write], trace: at.Trace, sizes: at.Sizes) -> None:
     for name, want in sorted(expected(trace, sizes).items(), key=lambda item: order.get(item[0], 0)):
         mine = got[name]
         if mine.shape != want.shape or (mine != want).any():
-            wrong = np.flatnonzero(mine != want) if mine.shape == want.shape else []
+            wrong = np.flatnonzero(mine != want) if mine.shape == want.shape else np.zeros(0, np.int64)
             raise AssertionError(
                 f"{name}: {len(wrong)} of {want.size} differ, at {wrong[:4]}: {mine[wrong][:4]} not {want[wrong][:4]}"
             )

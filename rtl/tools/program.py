@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kwscore.constants import CLIP_FRAMES, N_CLASSES, N_FREQ, N_MELS, WINDOW
 from kwscore.fixed import features as feat
@@ -246,7 +246,7 @@ class Builder(Assembler):
         self._set("c_k", ZERO, ADD, self.scalar(at.NORM_PRIOR), func=isa.ZERO)
         self.stop()
 
-    def _set(self, name: str, a: At, alu: int, b: At, **more: object) -> None:
+    def _set(self, name: str, a: At, alu: int, b: At, **more: Any) -> None:
         """One scalar, in both banks."""
         self.op(str(more.pop("label", name)), a, alu, b, vec(self.m[name]), d_both=1, **more)
 

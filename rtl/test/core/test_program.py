@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from kwscore.fixed.engine import FixedEngine
 from kwscore.fixed.image import Image
+from rtl.syn import report as synthesis
+from rtl.syn.report import CEILING, source_hash
 from rtl.test.core.images import test_image as network
 from rtl.tools import isa
 from rtl.tools.compare import compare
@@ -14,6 +19,7 @@ from rtl.tools.generate import MEM, TINY, files
 from rtl.tools.model import Machine
 from rtl.tools.program import Builder
 
+REPORT = Path(synthesis.__file__)
 BUDGET = 60_000
 
 
@@ -71,3 +77,10 @@ def test_a_conflict_of_banks_is_refused() -> None:
 
     with pytest.raises(ValueError, match="one bank"):
         Assembler().op("both in x", vec(0), isa.ADD, vec(8), vec(16), n=4)
+
+
+def test_synthesis_report_is_of_these_sources_and_under_the_ceiling() -> None:
+    report = json.loads((REPORT.parent / "nm_core.json").read_text(encoding="ascii"))
+    assert report["sources"] == source_hash(), "run python -m rtl.syn.report nm_core --write"
+    for name, most in CEILING.items():
+        assert 0 < report[name] <= most

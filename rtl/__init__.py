@@ -1,0 +1,1 @@
+"""The board's logic in Verilog, with the tools that generate, simulate and measure it."""

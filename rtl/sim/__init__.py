@@ -1,0 +1,1 @@
+"""Verilated simulations of the core."""

@@ -1,0 +1,1 @@
+"""Synthesis reports of the core."""
