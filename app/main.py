@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QFont
@@ -62,16 +65,16 @@ def run(
         check(choice)
     if theme:
         settings.theme = theme
+    size = _window_size()
     if picturing:
         settings.geometry = settings.layout = ""
     detection, odd = _detection(settings)
     app = application(settings.theme)
     controller = Controller(choice, model or settings.model, detection, fall_back=not source)
     window = MainWindow(controller, settings, keep=not picturing)
-    size = os.environ.get("KWSCOPE_WINDOW_SIZE", "")
-    if picturing and "x" in size:
-        width, height = size.split("x")
-        window.resize(int(width), int(height))
+    if picturing and size is not None:
+        window.resize(*size)
+    complaint = complaint or ("" if picturing else store.probe())
     for key, sentence in (("settings", complaint), ("detection", odd)):
         if sentence:
             window.notify(key, sentence, "warning")
@@ -125,20 +128,31 @@ class _Ending:
 
 
 class _interruptible:
-    """Ctrl+C in the terminal closes the window instead of waiting for it to be closed."""
+    """Ctrl+C in the terminal and the end of the session (SIGTERM) close the window in order, settings saved."""
 
     def __init__(self, app: QApplication) -> None:
         self.app = app
 
     def __enter__(self) -> None:
-        try:
-            self.before = signal.signal(signal.SIGINT, lambda *_: self.app.closeAllWindows())
-        except ValueError:  # not the main thread
-            self.before = None
+        self.before: dict[signal.Signals, Any] = {}
+        with suppress(ValueError):  # not the main thread
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.before[number] = signal.signal(number, lambda *_: self.app.closeAllWindows())
 
     def __exit__(self, *_: object) -> None:
-        if self.before is not None:
-            signal.signal(signal.SIGINT, self.before)
+        for number, before in self.before.items():
+            signal.signal(number, before)
+
+
+def _window_size() -> tuple[int, int] | None:
+    """``KWSCOPE_WINDOW_SIZE``, or None where it is not set. Raises KWScopeError where it is no size."""
+    text = os.environ.get("KWSCOPE_WINDOW_SIZE", "")
+    if not text:
+        return None
+    size = re.fullmatch(r"([1-9]\d{1,4})x([1-9]\d{1,4})", text)
+    if size is None:
+        raise KWScopeError(f"KWSCOPE_WINDOW_SIZE={text}: write WIDTHxHEIGHT in pixels, for instance 1280x720.")
+    return int(size[1]), int(size[2])
 
 
 def _detection(settings: store.Settings) -> tuple[DetectionSettings, str]:

@@ -106,8 +106,25 @@ def save(settings: Settings, folder: Path | None = None) -> str:
         beside.write_text(json.dumps({"version": VERSION, **asdict(settings)}, indent=1) + "\n", encoding="utf-8")
         beside.replace(path)
     except OSError as error:
-        return f"Settings cannot be saved in {where} ({_reason(error)}); set {OVERRIDE} to a folder you can write to."
+        return _cannot(where, error)
     return ""
+
+
+def probe(folder: Path | None = None) -> str:
+    """Whether ``save`` could write: an empty string or its sentence, known at the start rather than at the end."""
+    where = folder or config_folder()
+    beside = where / (FILE + ".part")
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+        beside.write_text("")
+        beside.unlink()
+    except OSError as error:
+        return _cannot(where, error)
+    return ""
+
+
+def _cannot(where: Path, error: OSError) -> str:
+    return f"Settings cannot be saved in {where} ({_reason(error)}); set {OVERRIDE} to a folder you can write to."
 
 
 def _newer(path: Path) -> bool:

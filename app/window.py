@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import sys
+from dataclasses import asdict
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -49,6 +50,7 @@ from app.zoom import nearest
 from kwscore.stream.detection import DetectionSettings
 
 FRAME_MS = 33
+SAVE_MS = 3000  # a crash or a power cut loses no more settings than these
 STATUS_EVERY = 8  # frames
 TIME_PANELS = (WaveformPanel, SpectrogramPanel, SnrPanel, RoutingPanel, DeltaPanel, PosteriorPanel)
 
@@ -83,6 +85,12 @@ class MainWindow(WindowCommands):
         self.timer.setInterval(FRAME_MS)
         self.timer.timeout.connect(self.tick)
         self.timer.start()
+        self._saved = asdict(settings)
+        self.saving = QTimer(self)
+        self.saving.setInterval(SAVE_MS)
+        self.saving.timeout.connect(self.save_changes)
+        if keep:
+            self.saving.start()
 
     # -- building ---------------------------------------------------------------------------------------------
 
@@ -299,21 +307,34 @@ class MainWindow(WindowCommands):
     def dropEvent(self, event: QDropEvent) -> None:
         self.listen_to(Choice("file", event.mimeData().urls()[0].toLocalFile()))
 
+    def save_changes(self) -> None:
+        """Save settings where they differ from what was saved last; trouble becomes a message."""
+        self._collect()
+        now = asdict(self.settings)
+        if now != self._saved:
+            self._saved = now
+            self.notify("settings", store.save(self.settings), "warning")
+
     def remember(self) -> str:
         """Save settings; return a sentence when that failed."""
         self.arrangement.end_enlargement()
+        self._collect()
+        return store.save(self.settings)
+
+    def _collect(self) -> None:
         kept = self.settings
         kept.pitch = self.display.pitch
         kept.geometry = _encode(self.saveGeometry())
-        kept.layout = _encode(self.saveState(store.VERSION))
+        if self.arrangement.enlarged is None:
+            kept.layout = _encode(self.saveState(store.VERSION))
         kept.detection = self.detection.as_dict()
-        return store.save(kept)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Save, stop painting, stop the worker; nothing here waits longer than the controller's deadline."""
         if not self._closed:
             self._closed = True
             self.timer.stop()
+            self.saving.stop()
             problem = self.remember() if self.keep else ""
             if problem:
                 print(problem, file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
@@ -146,14 +147,14 @@ class WindowCommands(QMainWindow):
             self, "Export detections", str(Path(self.settings.folder, "detections.csv")), "CSV (*.csv)"
         )
         if name:
-            self.export_to(Path(name))
+            self.export_to(_with_suffix(name, ".csv"))
 
     def do_picture(self) -> None:
         name, _ = QFileDialog.getSaveFileName(
             self, "Save picture", str(Path(self.settings.folder, "kwscope.png")), "PNG (*.png)"
         )
         if name:
-            self.save_picture(Path(name))
+            self.save_picture(_with_suffix(name, ".png"))
 
     def do_theme(self) -> None:
         self.settings.theme = "light" if self.theme.dark else "dark"
@@ -247,5 +248,13 @@ class WindowCommands(QMainWindow):
                 return True
             except OSError:
                 pass
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         self.notify("picture", f"The picture {path} cannot be written: choose another folder.")
         return False
+
+
+def _with_suffix(name: str, suffix: str) -> Path:
+    """The path of a name from a dialog, with the suffix that was left out."""
+    path = Path(name)
+    return path if path.suffix else path.with_name(path.name + suffix)

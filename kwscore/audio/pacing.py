@@ -128,8 +128,8 @@ class PacedSource:
 
     def stop(self) -> None:
         """Close. A stopped source starts again at its first sample."""
-        self._state = SourceState.IDLE
         with self._lock:
+            self._state = SourceState.IDLE
             self._close()
 
     def status(self) -> SourceStatus:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -101,3 +102,25 @@ def test_a_picture_shows_the_state_at_its_moment(
     assert window.status.health.network == "Loudness · 0123456789ab"
     assert window.status.health.notice == ""
     assert (tmp_path / "picture.png").exists()
+
+
+@pytest.mark.parametrize("size", ["axb", "x", "1280", "0x720", "1280x-1"])
+def test_an_odd_window_size_is_a_sentence(monkeypatch: pytest.MonkeyPatch, size: str) -> None:
+    monkeypatch.setenv("KWSCOPE_WINDOW_SIZE", size)
+    with pytest.raises(KWScopeError, match=f"KWSCOPE_WINDOW_SIZE={size}: write WIDTHxHEIGHT"):
+        run(source="demo", screenshot="never.png")
+
+
+def test_sigterm_closes_in_order(open_window: OpenWindow, qtbot: Any) -> None:
+    from PySide6.QtWidgets import QApplication
+
+    from app.main import _interruptible
+    from app.sources import DEMO
+
+    window = open_window(DEMO)
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    with _interruptible(app):
+        os.kill(os.getpid(), signal.SIGTERM)
+        qtbot.waitUntil(lambda: not window.isVisible())
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

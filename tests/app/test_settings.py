@@ -83,3 +83,12 @@ def test_choices_survive_being_written(choice: Choice) -> None:
 def test_a_plain_path_is_a_file() -> None:
     assert Choice.parse("/tmp/a.wav") == Choice("file", "/tmp/a.wav")
     assert Choice.parse("C:/a.wav") == Choice("file", "C:/a.wav")
+
+
+def test_a_folder_that_cannot_be_written_is_known_beforehand(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    bad = tmp_path / "file" / "folder"
+    assert store.probe(bad) == store.save(store.Settings(), bad)
+    assert store.OVERRIDE in store.probe(bad)
+    assert store.probe(tmp_path / "new") == ""
+    assert list((tmp_path / "new").iterdir()) == []

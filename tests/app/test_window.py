@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -446,3 +447,34 @@ def test_only_a_network_chosen_here_that_loads_is_remembered(open_window: OpenWi
     given.controller.start()
     qtbot.waitUntil(lambda: given.controller.network_name == "given")
     assert other.model == "good"  # as --model is
+
+
+def test_settings_are_saved_when_they_change(open_window: OpenWindow, qtbot, monkeypatch) -> None:
+    saved: list[store.Settings] = []
+    monkeypatch.setattr(store, "save", lambda settings: saved.append(replace(settings)) or "")
+    window = open_window(DEMO)
+    window.save_changes()
+    saved.clear()
+    window.save_changes()
+    assert saved == []
+    window.do_theme()
+    window.save_changes()
+    assert [each.theme for each in saved] == ["dark"]
+    assert window.saving.isActive()
+    monkeypatch.setattr(store, "save", lambda settings: "Settings cannot be saved here.")
+    window.do_theme()
+    window.save_changes()
+    assert window.banner.text() == "Settings cannot be saved here."
+
+
+def test_names_without_a_suffix_get_one_and_no_part_is_left(
+    open_window: OpenWindow, tmp_path: Path, monkeypatch
+) -> None:
+    window = open_window(DEMO)
+    for name, do in (("words", window.do_export), ("look", window.do_picture)):
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, name=name: (str(tmp_path / name), ""))
+        do()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["look.png", "words.csv"]
+    (tmp_path / "taken.png").mkdir()
+    assert not window.save_picture(tmp_path / "taken.png")
+    assert not list(tmp_path.glob("*.part"))
