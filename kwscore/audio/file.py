@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable
@@ -34,7 +35,7 @@ def _open_sequentially(path: Path) -> Any:
         def seekable(self) -> bool:
             return False
 
-    return Sequential(path)
+    return Sequential(os.fsencode(path))  # as bytes: a name need not be valid text
 
 
 class AudioReader:
@@ -54,6 +55,8 @@ class AudioReader:
             raise KWScopeError(f"There is no file {self.path}: check the name.")
         if self.path.is_dir():
             raise KWScopeError(f"{self.path} is a folder: give an audio file.")
+        if not self.path.is_file():
+            raise KWScopeError(f"{self.path} is a pipe or a device, which cannot be read here: give an audio file.")
         try:
             if self.path.stat().st_size == 0:
                 raise KWScopeError(f"{self.path} is empty: give a file that holds audio.")

@@ -121,6 +121,7 @@ class Microphone:
         self._clock = clock
         self._sleep = sleep
         self._run: _Run | None = None
+        self._stopping = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -208,14 +209,15 @@ class Microphone:
 
     def stop(self) -> None:
         """Close; returns within about 1 s even if the sound server hangs (the stream is then closed when it wakes)."""
-        run, self._run = self._run, None
-        if run is None:
-            return
-        run.stop.set()
-        self._audio.stops.discard(run.stop.set)
-        closed = threading.Thread(target=self._close, args=(run,), name="kwscope-close", daemon=True)
-        closed.start()
-        closed.join(1.0)
+        with self._stopping:  # a second caller must not find the device still open when it returns
+            run, self._run = self._run, None
+            if run is None:
+                return
+            run.stop.set()
+            self._audio.stops.discard(run.stop.set)
+            closed = threading.Thread(target=self._close, args=(run,), name="kwscope-close", daemon=True)
+            closed.start()
+            closed.join(1.0)
 
     def status(self) -> SourceStatus:
         run = self._run

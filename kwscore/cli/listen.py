@@ -60,7 +60,8 @@ def listen(
     """Print every word that is heard.
 
     One line a word: time, word, score. Listens to the microphone until Ctrl-C, or to the demo or a file, as fast as it
-    goes, to its end. Times are on the clock of the samples, from the first one.
+    goes, to its end. Times are on the clock of the samples, from the first one. A file that is cut short or damaged is
+    heard as far as it goes; that is said on stderr, and the exit status is then 1.
 
     With --json each line is an object with a "type": one "start", a "telemetry" for every hop of 10 ms, an "event" for
     every word, one "end".
@@ -77,7 +78,8 @@ def listen(
         raise KWScopeError(f"--until {until}: not a word that the networks know; choose one of {', '.join(WORDS)}")
     opened = open_source(source, device=device, realtime=realtime)
     session = _Session(opened, model, settings, _JsonOutput(telemetry) if as_json else _TextOutput())
-    if not session.run(seconds, until) and until is not None:
+    heard = session.run(seconds, until)
+    if (until is not None and not heard) or session.incomplete:
         raise typer.Exit(1)
 
 
@@ -141,6 +143,13 @@ class _Session:
                 break
         self._report_trouble()
         return False
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a stored source ended with trouble: cut short, damaged."""
+        from kwscore.audio.pacing import PacedSource
+
+        return isinstance(self.source, PacedSource) and bool(self._trouble)
 
     def score(self) -> dict[str, Any] | None:
         """Hits, misses and false accepts so far, where the source knows what is said (a playlist); else None."""

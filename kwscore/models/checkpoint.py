@@ -63,12 +63,17 @@ def shipped_checkpoints() -> dict[str, Path]:
 def find_checkpoint(name_or_path: str | Path) -> Path:
     """The file of a shipped network, or the path itself. Raises KWScopeError where there is none."""
     path = Path(name_or_path)
+    if not str(name_or_path).strip():
+        raise KWScopeError("The name of the network is empty: give a name, or the path of a checkpoint.")
     if path.suffix in (".pt", ".pth"):
         raise KWScopeError(f"{path} is a published torch file: open it with kwscore.load_published(path, name).")
     if path.suffix == SUFFIX or len(path.parts) > 1:
         if not path.is_file():
             raise KWScopeError(f"There is no checkpoint {path}: give the path of a {SUFFIX} file.")
         return path
+    if path.exists() and str(name_or_path) not in shipped_checkpoints():
+        what = "a folder" if path.is_dir() else f"not a {SUFFIX} file"
+        raise KWScopeError(f"{path} is {what}: give the name of a network, or the path of a checkpoint.")
     shipped = shipped_checkpoints()
     if str(name_or_path) in shipped:
         return shipped[str(name_or_path)]

@@ -188,9 +188,11 @@ def network_config(name: str, **overrides: Any) -> NetworkConfig:
     if name not in REGISTRY:
         if name in BASELINES:
             raise KWScopeError(f"{name} is a convolutional baseline: it has no stream schedule and no engine.")
-        near = get_close_matches(name, [*REGISTRY, *BASELINES], n=3, cutoff=0.3)
+        near = get_close_matches(name, [*REGISTRY, *BASELINES], n=3, cutoff=0.6)
         raise KWScopeError(
-            f"There is no network named {name!r}; did you mean {' or '.join(near or list(REGISTRY)[:3])}?"
+            f"There is no network named {name!r}; did you mean {' or '.join(near)}?"
+            if near
+            else f"There is no network named {name!r}: `kwscope models` lists them."
         )
     return _changed(REGISTRY[name], overrides)
 

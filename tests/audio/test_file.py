@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -209,6 +210,23 @@ def test_bad_files_are_one_sentence_that_names_them(tmp_path, name):
         assert "\n" not in text
         assert text.count(". ") == 0
     assert source.status().state is SourceState.IDLE
+
+
+def test_pipes_and_devices_are_called_so(tmp_path):
+    fifo = tmp_path / "pipe.wav"
+    os.mkfifo(fifo)
+    for path in (fifo, Path("/dev/null")):
+        with pytest.raises(KWScopeError, match=f"{path} is a pipe or a device.*give an audio file"):
+            AudioReader(path)
+
+
+def test_a_name_need_not_be_valid_text(tmp_path, wav):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff.wav")
+    try:
+        Path(path).write_bytes(wav.read_bytes())
+    except OSError:
+        pytest.skip("this file system takes only valid text as names")
+    np.testing.assert_array_equal(read_audio(path), read_audio(wav))
 
 
 @pytest.mark.parametrize(("name", "options"), [("x.wav", {}), ("x.flac", {}), ("x.aiff", {}), *COMPRESSED])

@@ -209,6 +209,20 @@ def test_stop_returns_though_closing_hangs_and_the_next_start_says_so(make, soun
     assert sum(not stream.closed for stream in sound.streams) == 1
 
 
+def test_a_second_stop_waits_for_the_first(make, sound):
+    mic = make()
+    mic.start()
+    sound.closing.clear()
+    first = threading.Thread(target=mic.stop)
+    first.start()
+    while mic.status().state is not SourceState.IDLE:  # until the first has begun
+        pass
+    threading.Timer(0.05, sound.closing.set).start()
+    mic.stop()
+    assert sound.open_now == 0
+    first.join()
+
+
 def test_opening_slowly_is_given_up_and_cleaned_up_afterwards(make, sound, monkeypatch):
     monkeypatch.setattr(microphone, "DEADLINE", 0.05)
     mic = make()

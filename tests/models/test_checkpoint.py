@@ -91,6 +91,29 @@ def test_saving_again_replaces(net: NanoMamba, saved: Path) -> None:
     torch.testing.assert_close(kwscore.load_model(saved).classifier.bias, net.classifier.bias)
 
 
+def test_odd_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dir.wav").mkdir()
+    Path("song.wav").write_bytes(b"RIFF")
+    for name, words in (
+        ("", "The name of the network is empty"),
+        ("dir.wav", "dir.wav is a folder"),
+        (".", "is a folder"),
+        ("song.wav", "song.wav is not a .safetensors file"),
+    ):
+        with pytest.raises(KWScopeError, match=words):
+            checkpoint.find_checkpoint(name)
+
+
+@pytest.mark.parametrize(("name", "guesses"), [("nope", False), ("", False), ("NanoMamba-Tny", True)])
+def test_only_near_names_are_suggested(name: str, guesses: bool) -> None:
+    from kwscore.models.config import network_config
+
+    with pytest.raises(KWScopeError) as caught:
+        network_config(name)
+    assert ("did you mean NanoMamba-Tiny" in str(caught.value)) == guesses
+
+
 def test_missing() -> None:
     with pytest.raises(KWScopeError, match=r"There is no checkpoint nowhere/x\.safetensors"):
         kwscore.load_model("nowhere/x.safetensors")
