@@ -34,7 +34,11 @@ def test_every_command_exists(readme: str) -> None:
             continue
         if not arguments[0].startswith("-"):
             assert arguments[0] in commands, line
-            parameters = commands[arguments[0]].params
+            command = commands[arguments[0]]
+            if hasattr(command, "commands"):
+                assert arguments[1] in command.commands, line
+                command = command.commands[arguments[1]]
+            parameters = command.params
         else:
             parameters = typer.main.get_command(cli.app).params
         known = {option for parameter in parameters for option in (*parameter.opts, *parameter.secondary_opts)}
