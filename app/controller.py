@@ -125,6 +125,7 @@ class Controller:
         self._loading = False
         self._fell_back = False  # the network that is being loaded stands in for one that failed
         self._stalled_since: float | None = None
+        self._remark = ""  # what the running source has to say
         self._searching = False
         self._state = SourceState.IDLE
         self._closed = False
@@ -367,10 +368,12 @@ class Controller:
         self.running = True
         self._state = SourceState.RUNNING
         self._stalled_since = None
+        said = [Notice(key, "") for key in ("source", "remark") if key == "source" or self._remark]
+        self._remark = ""
         self._fall_back = False
         self.worker.post(lambda: self.worker.use_source(event.source))
         self._release(old)
-        return [Notice("source", "")]
+        return [*said]
 
     def _not_opened(self, event: _NotOpened) -> list[object]:
         if event.token != self._token:
@@ -425,7 +428,7 @@ class Controller:
         self.source_note = "ended"
         self._release(self._source)
         self._source = None
-        return [Notice("source", message, "warning")] if message else []
+        return [Notice("source", message, "warning")] if message and message != self._remark else []
 
     def _watch_source(self) -> list[object]:
         """Trouble of a running source, and its end, as sentences."""
@@ -435,6 +438,9 @@ class Controller:
         if status.state is not SourceState.STALLED:
             self._stalled_since = None
         if status.state is self._state:
+            if status.state is SourceState.RUNNING and status.message != self._remark:
+                self._remark = status.message
+                return [Notice("remark", status.message, "warning")]
             return []
         if status.state is SourceState.STALLED:
             now = time.monotonic()

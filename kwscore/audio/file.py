@@ -106,6 +106,13 @@ class AudioReader:
         if not self.trouble and self._frames < _NO_LENGTH and missing > max(self._frames / 50, self.native_rate / 10):
             self.trouble = f"{self.path} is damaged or cut short: copy it again."
 
+    @property
+    def notice(self) -> str:
+        """A sentence about something odd that does not keep the file from being heard, else empty."""
+        return (
+            f"The channels of {self.path} cancel each other: only the first is used." if self._resampler.cancels else ""
+        )
+
     def read(self, n: int) -> NDArray[np.int16]:
         """The next (n,) samples, fewer only at the end. Never raises for damaged material: see ``trouble``."""
         while self._ready_samples < n and not self._ended:
@@ -158,7 +165,11 @@ class FileSource(PacedSource):
         self._rate, self._length = self._reader.native_rate, self._reader.length
 
     def _pull(self, n: int) -> NDArray[np.int16]:
-        return self._reader.read(n) if self._reader else _NOTHING
+        if self._reader is None:
+            return _NOTHING
+        samples = self._reader.read(n)
+        self._message = self._reader.notice
+        return samples
 
     def _close(self) -> None:
         if self._reader:

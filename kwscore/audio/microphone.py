@@ -239,6 +239,8 @@ class Microphone:
             return SourceState.LOST, f"{self.name} went away: connect it again; it is tried every second."
         if capture.silent_for() > STALL:
             return SourceState.STALLED, f"{self.name} delivers no sound at the moment: check the sound server."
+        if capture.resampler.cancels:
+            return SourceState.RUNNING, f"The channels of {self.name} cancel each other: only the first is used."
         return SourceState.RUNNING, ""
 
     # What follows runs in the worker thread, except that ``stop`` may close as well.

@@ -50,6 +50,7 @@ class PacedSource:
         self._message = ""
         self._position = 0
         self._begin = 0.0
+        self._damaged = False
 
     def _open(self) -> None:
         """Begin at the first sample, or raise KWScopeError."""
@@ -75,6 +76,11 @@ class PacedSource:
         return self._name
 
     @property
+    def damaged(self) -> bool:
+        """Whether material proved to be cut short or unreadable since the start; ``status`` has the sentence."""
+        return self._damaged
+
+    @property
     def pace(self) -> Pace:
         return self._pace
 
@@ -90,6 +96,7 @@ class PacedSource:
                 return
             self._message = ""
             self._position = 0
+            self._damaged = False
             self._open()
             self._begin = self._clock()
             self._state = SourceState.RUNNING
@@ -104,10 +111,12 @@ class PacedSource:
                 samples = self._pull(n)
             except Exception as error:
                 samples, self._message = _NOTHING, str(error) or f"{self._name} could not be read further."
+                self._damaged = True
             self._position += len(samples)
             if len(samples) < n:
                 self._state = SourceState.FINISHED
-                self._message = self._message or self._trouble()
+                trouble = self._trouble()
+                self._message, self._damaged = trouble or self._message, self._damaged or bool(trouble)
                 self._close()
             return samples
 

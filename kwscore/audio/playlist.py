@@ -127,6 +127,7 @@ class PlaylistSource(PacedSource):
             if len(part) < wanted:  # a damaged item keeps its length, so that the truth stays where it is
                 part = np.concatenate((part, np.zeros(wanted - len(part), dtype=np.int16)))
                 self._message = self._reader.trouble if self._reader else self._message
+                self._damaged = True
             parts.append(part)
             n -= wanted
             self._left -= wanted

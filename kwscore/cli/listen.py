@@ -146,10 +146,10 @@ class _Session:
 
     @property
     def incomplete(self) -> bool:
-        """Whether a stored source ended with trouble: cut short, damaged."""
+        """Whether a stored source proved to be cut short or damaged."""
         from kwscore.audio.pacing import PacedSource
 
-        return isinstance(self.source, PacedSource) and bool(self._trouble)
+        return isinstance(self.source, PacedSource) and self.source.damaged
 
     def score(self) -> dict[str, Any] | None:
         """Hits, misses and false accepts so far, where the source knows what is said (a playlist); else None."""

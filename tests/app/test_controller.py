@@ -557,3 +557,17 @@ def test_the_level_has_the_meters_verdict(drive: Callable[..., Driver]) -> None:
     health = controller.health()
     assert (health.level, health.level_word) == meter
     assert health.level_word == "good level"
+
+
+def test_a_remark_of_a_running_source_is_shown_once_and_goes_with_it(drive: Callable[..., Driver]) -> None:
+    device = Device()
+    driver = drive(build_source=lambda choice: device if choice.kind == "mic" else Device())
+    controller = driver.controller
+    controller.start()
+    driver.until(lambda: controller.feed.end > 5)
+    device.message = "The channels cancel each other: only the first is used."
+    heard = controller.feed.end
+    driver.until(lambda: controller.feed.end > heard + 100)
+    assert [notice.text for notice in driver.notices("remark")] == [device.message]
+    controller.set_source(DEMO)
+    driver.until(lambda: Notice("remark", "") in driver.said)

@@ -280,3 +280,24 @@ def test_read_never_raises():
     assert len(source.read()) == 0
     assert source.status().state is SourceState.FINISHED
     assert "the disk is gone" in source.status().message
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_channels_that_cancel_are_heard_through_the_first_and_that_is_said(tmp_path, rate):
+    path, alone = tmp_path / "inverted.wav", tmp_path / "alone.wav"
+    first = np.concatenate([np.zeros(rate // 2), 0.3 * tone(rate)[:, 0]])
+    soundfile.write(path, np.stack((first, -first), 1), rate)
+    soundfile.write(alone, first, rate)
+    heard, expected = read_audio(path), read_audio(alone)
+    assert len(heard) == len(expected)
+    late = 16_000 // 2 + 16_000 // 25  # what is lost is the window in which it shows
+    np.testing.assert_allclose(heard[late:], expected[late:], atol=2)
+    source = FileSource(path, "fast")
+    source.start()
+    drain(source)
+    assert source.status().message == f"The channels of {path} cancel each other: only the first is used."
+    assert not source.damaged
+    soundfile.write(path, np.stack((first, 0.9 * first), 1), rate)
+    source.start()
+    drain(source)
+    assert source.status().message == ""

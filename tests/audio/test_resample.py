@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kwscore.audio.resample import Resampler, resampled_length, to_int16, to_mono
+from kwscore.audio.resample import Downmix, Resampler, resampled_length, to_int16, to_mono
 from kwscore.errors import KWScopeError
 
 RATES = (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000)
@@ -102,3 +102,25 @@ def test_reset_equals_new():
 def test_impossible_rates_are_one_sentence(rate):
     with pytest.raises(KWScopeError, match=f"{rate} Hz is not supported"):
         Resampler(rate)
+
+
+@given(st.lists(st.integers(0, 3_000), max_size=10))
+def test_downmix_does_not_depend_on_chunks(cuts):
+    x = np.random.default_rng(3).normal(0, 0.1, (3_000, 1)).astype(np.float32) * np.asarray([[1, 1]], np.float32)
+    x[1_000:, 1] *= -1
+    whole = Downmix(16_000)
+    expected = whole.process(x)
+    parts = Downmix(16_000)
+    got = np.concatenate([parts.process(part) for part in np.split(x, sorted(cuts))])
+    np.testing.assert_array_equal(got, expected)
+    assert whole.cancels
+    np.testing.assert_array_equal(expected[:1_000], x[:1_000, 0])
+    np.testing.assert_array_equal(expected[1_600:], x[1_600:, 0])
+
+
+def test_silence_and_ordinary_stereo_do_not_count_as_cancelling():
+    random = np.random.default_rng(4)
+    for x in (np.zeros((4_000, 2)), random.normal(0, 0.1, (4_000, 2)), random.normal(0, 1e-5, (4_000, 1)) * [1, -1]):
+        downmix = Downmix(16_000)
+        downmix.process(x.astype(np.float32))
+        assert not downmix.cancels
