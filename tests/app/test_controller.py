@@ -421,7 +421,7 @@ def test_stopping_while_the_network_loads_opens_nothing(drive: Callable[..., Dri
         gate.wait(PATIENCE)
         return LoudnessEngine("late"), None
 
-    driver = drive(build_source=lambda choice: built.append(choice) or Device(), load_engine=load)
+    driver = drive(build_source=lambda choice: built.append(choice) or Device(), load_engine=load)  # type: ignore[func-returns-value]
     driver.controller.start()
     driver.controller.stop()
     gate.set()
@@ -444,7 +444,7 @@ def test_another_network_after_the_end_of_a_file_keeps_the_display(
     heard, words = controller.feed.end, len(controller.feed.marks)
     for name in ("two", "three"):
         controller.set_network(name)
-        driver.until(lambda name=name: controller.network_name == name)
+        driver.until(lambda name=name: controller.network_name == name)  # type: ignore[misc]
         _work_through(driver)
         assert (controller.feed.end, len(controller.feed.marks)) == (heard, words)
         assert controller.worker.runner is None
@@ -503,7 +503,7 @@ def test_without_any_network_nothing_runs_and_start_tries_again(drive: Callable[
     def load(name: str, progress: object) -> tuple[LoudnessEngine, None]:
         raise KWScopeError(f"No network {name}: install one.")
 
-    driver = drive(build_source=lambda choice: built.append(choice) or Device(), load_engine=load, network="mine")
+    driver = drive(build_source=lambda choice: built.append(choice) or Device(), load_engine=load, network="mine")  # type: ignore[func-returns-value]
     controller = driver.controller
     controller.start()
     driver.until(lambda: driver.notices("standard-network"))

@@ -451,7 +451,7 @@ def test_only_a_network_chosen_here_that_loads_is_remembered(open_window: OpenWi
 
 def test_settings_are_saved_when_they_change(open_window: OpenWindow, qtbot, monkeypatch) -> None:
     saved: list[store.Settings] = []
-    monkeypatch.setattr(store, "save", lambda settings: saved.append(replace(settings)) or "")
+    monkeypatch.setattr(store, "save", lambda settings: saved.append(replace(settings)) or "")  # type: ignore[func-returns-value]
     window = open_window(DEMO)
     window.save_changes()
     saved.clear()

@@ -23,9 +23,7 @@ def record(frame: int, experts: int = 2, blocks: int = 2, value: float | None = 
     band = np.full(40, v, np.float32)
     delta = np.arange(blocks * 24, dtype=np.float32).reshape(blocks, 24) + v
     logits = np.full(12, v, np.float32)
-    return Telemetry(
-        frame, 160 * frame + 511, float(v), band, band, np.full(experts, v), delta, logits, 20.0 + frame
-    )
+    return Telemetry(frame, 160 * frame + 511, float(v), band, band, np.full(experts, v), delta, logits, 20.0 + frame)
 
 
 def fill(history: History, frames: int, first: int = 0) -> None:
