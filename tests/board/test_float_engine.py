@@ -17,6 +17,7 @@ from tests.stream.nets import DUAL, random_net
 def test_the_float_engine_on_a_virtual_board(bench: Bench) -> None:
     net = random_net(DUAL)
     expected_engine = StreamEngine(net)
+    expected_engine.warm_up()  # a board that compiles would look lost
     names = tuple(expected_engine.expert_names)
     sizes = Sizes(12, len(names), expected_engine.blocks, expected_engine.channels)
     weights = Weights(b"any image", model_id_of(expected_engine), sizes)
