@@ -17,9 +17,7 @@ from tests.stream.nets import DUAL, random_net
 def test_the_float_engine_on_a_virtual_board(bench: Bench) -> None:
     net = random_net(DUAL)
     expected_engine = StreamEngine(net)
-    expected_engine.process(
-        speech_like(10)
-    )  # compiles or loads: a board that does so while it is asked would look lost
+    expected_engine.process(speech_like(10))  # compiles or loads, which would look like a lost board
     expected_engine.reset()
     names = tuple(expected_engine.expert_names)
     sizes = Sizes(12, len(names), expected_engine.blocks, expected_engine.channels)
