@@ -16,6 +16,7 @@ from kwscore.stream.telemetry import Telemetry
 
 HOP_MS = 1000.0 * HOP / SAMPLE_RATE
 _LONGEST = 300  # frames that smoothing may span
+_STATE = ("count", "next_frame", "blocked_until", "posterior", "armed", "run", "start", "peak", "score", "ring")
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,20 @@ class Detector:
     def posterior(self) -> NDArray[np.float32]:
         """Smoothed posteriors (12,) of the last frame; zeros before the first."""
         return self._posterior.astype(np.float32)
+
+    @property
+    def state(self) -> dict[str, NDArray[Any]]:
+        """A copy of everything remembered, as arrays by name; assigning such a copy continues from there."""
+        return {name: np.array(getattr(self, f"_{name}")) for name in _STATE}
+
+    @state.setter
+    def state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self.reset()
+        for name in _STATE:
+            mine, given = getattr(self, f"_{name}"), np.asarray(state[name])
+            if given.shape != np.shape(mine):
+                raise KWScopeError(f"The detector's state {name!r} has the shape {given.shape}: use a whole state.")
+            setattr(self, f"_{name}", given.copy() if isinstance(mine, np.ndarray) else given.tolist())
 
     def reset(self) -> None:
         """Return to the state of a new detector."""

@@ -181,3 +181,17 @@ def test_settings_survive_a_file() -> None:
     assert DetectionSettings.from_dict(settings.to_dict()) == settings
     with pytest.raises(KWScopeError, match="unknown fields: volume"):
         DetectionSettings.from_dict({"volume": 1})
+
+
+@pytest.mark.parametrize("cut", [0, 1, 7, 150, 420])
+def test_a_state_continues_where_it_was_taken(cut: int) -> None:
+    random = np.random.default_rng(5)
+    levels = np.clip(np.cumsum(random.normal(0, 0.4, (700, 12)), axis=0), -6, 6).astype(np.float32)
+    records = [record(i, row) for i, row in enumerate(levels)]
+    whole, first, second = (Detector(DetectionSettings(threshold=0.3)) for _ in range(3))
+    expected = [(whole.update(each), whole.posterior.tobytes()) for each in records]
+    found = [(first.update(each), first.posterior.tobytes()) for each in records[:cut]]
+    second.state = first.state
+    found += [(second.update(each), second.posterior.tobytes()) for each in records[cut:]]
+    assert found == expected
+    assert any(event for event, _ in expected)
