@@ -1,18 +1,16 @@
-"""Where the panels stand: the standard layout, enlarging one of them, and which one carries the time labels."""
+"""Where the panels stand: the presets, enlarging one of them, and which one carries the time labels."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtWidgets import QMainWindow
 
+from app.catalogue import BY_KEY, STANDARD, Area, keys_in
 from app.dock import Dock
 from app.panels.timepanel import TimePanel
+from app.presets import Preset, find
 
-LEFT_KEYS = ("waveform", "spectrogram", "snr", "routing", "delta", "posteriors")
-RIGHT_KEYS = ("readout", "bars", "log")
-HIDDEN_KEYS = ("detection", "timing")
-LEFT_SHARES = (14, 17, 17, 12, 12, 18)
-RIGHT_SHARES = (27, 30, 26)
+_SIDES = (Area.SIDE, Area.BEHIND)
 
 
 class Arrangement:
@@ -21,52 +19,110 @@ class Arrangement:
     def __init__(self, window: QMainWindow, docks: dict[str, Dock]) -> None:
         self.window, self.docks = window, docks
         self.enlarged: str | None = None
+        self.preset = find(STANDARD)
         self._hidden: list[str] = []
 
-    def standard(self) -> None:
-        """Six plots at the left, word, bars and log at the right; hidden: settings behind the log, timing below."""
-        window, docks = self.window, self.docks
+    # -- presets ----------------------------------------------------------------------------------------------
+
+    def use(self, preset: Preset) -> None:
+        """All panels in their places, those of the preset shown."""
         self.end_enlargement()
-        for dock in docks.values():
-            window.removeDockWidget(dock)
-        for area, keys in (
-            (Qt.DockWidgetArea.LeftDockWidgetArea, LEFT_KEYS),
-            (Qt.DockWidgetArea.RightDockWidgetArea, RIGHT_KEYS),
-        ):
-            for key in keys:
-                docks[key].setFloating(False)
-                window.addDockWidget(area, docks[key], Qt.Orientation.Vertical)
-                docks[key].show()
-        for key in HIDDEN_KEYS:
-            docks[key].setFloating(False)
-        window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, docks["detection"])
-        window.tabifyDockWidget(docks["log"], docks["detection"])
-        window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, docks["timing"])
-        for key in HIDDEN_KEYS:
-            docks[key].hide()
+        self.preset = preset
+        for dock in self.docks.values():
+            dock.setFloating(False)
+            self.window.removeDockWidget(dock)
+        for key in self.docks:
+            self._place(key)
+        shown = preset.shown
+        for key, dock in self.docks.items():
+            dock.setVisible(key in shown)
+        for area in (Area.BEHIND, Area.BELOW):
+            in_front = next((key for key in keys_in(area) if key in shown), None)
+            if in_front is not None:
+                self.docks[in_front].raise_()
+        if "log" in shown:
+            self.docks["log"].raise_()
         self.share_out()
 
+    def standard(self) -> None:
+        """Six plots at the left, word, bars and log at the right; the rest hidden."""
+        self.use(find(STANDARD))
+
+    def _place(self, key: str) -> None:
+        """Put a dock where its area begins or goes on."""
+        window, dock, area = self.window, self.docks[key], BY_KEY[key].area
+        if area is Area.TIME:
+            window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock, Qt.Orientation.Vertical)
+        elif area is Area.SIDE:
+            window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock, Qt.Orientation.Vertical)
+        elif area is Area.BEHIND:
+            window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock, Qt.Orientation.Vertical)
+            log = self.docks["log"]
+            if not log.isFloating() and window.dockWidgetArea(log) is not Qt.DockWidgetArea.NoDockWidgetArea:
+                window.tabifyDockWidget(log, dock)
+        else:
+            window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+            below = [other for other in keys_in(Area.BELOW) if other in self.docks and other != key]
+            before = next((other for other in below if self._stands_below(other)), None)
+            if before is not None:
+                window.tabifyDockWidget(self.docks[before], dock)
+
+    def _stands_below(self, key: str) -> bool:
+        dock = self.docks[key]
+        area = self.window.dockWidgetArea(dock)
+        return area is Qt.DockWidgetArea.BottomDockWidgetArea and not dock.isFloating()
+
     def share_out(self) -> None:
-        """Standard widths and heights."""
-        window, docks = self.window, self.docks
-        right = max(270, min(640, window.width() // 4))
-        window.resizeDocks(
-            [docks["waveform"], docks["readout"]], [window.width() - right, right], Qt.Orientation.Horizontal
-        )
-        for keys, shares in ((LEFT_KEYS, LEFT_SHARES), (RIGHT_KEYS, RIGHT_SHARES)):
-            heights = [share * window.height() // 100 for share in shares]
+        """Widths and heights of the preset, among the docks that are shown."""
+        window, docks, preset = self.window, self.docks, self.preset
+        low, high = preset.side_limits
+        right = max(low, min(high, round(preset.side * window.width())))
+        left_keys, right_keys = self._shown(Area.TIME), self._shown(Area.SIDE)
+        if left_keys and right_keys:
+            window.resizeDocks(
+                [docks[left_keys[0]], docks[right_keys[0]]], [window.width() - right, right], Qt.Orientation.Horizontal
+            )
+        for keys in (left_keys, right_keys):
+            shares = [preset.shares.get(key, BY_KEY[key].share) for key in keys]
+            heights = [share * window.height() // max(sum(shares), 1) for share in shares]
             window.resizeDocks([docks[key] for key in keys], heights, Qt.Orientation.Vertical)
+        self.make_room_below()
 
     def make_room_below(self) -> None:
-        """A height at which the charts below are legible."""
-        self.window.resizeDocks([self.docks["timing"]], [self.window.height() // 5], Qt.Orientation.Vertical)
+        """A height at which what stands below is legible."""
+        below = [self.docks[key] for key in self._shown(Area.BELOW)][:1]
+        height = round(self.preset.below * self.window.height())
+        self.window.resizeDocks(below, [height] * len(below), Qt.Orientation.Vertical)
+
+    def _shown(self, *areas: Area) -> list[str]:
+        return [key for key in keys_in(*areas) if key in self.docks and not self.docks[key].isHidden()]
+
+    # -- the remembered layout --------------------------------------------------------------------------------
+
+    def restore(self, state: QByteArray, version: int) -> bool:
+        """Put back a saved layout. Docks that it does not know stand in their usual place, shown if the standard layout
+        shows them. False, and the standard layout, where the state is of no use."""
+        if state.isEmpty() or not self.window.restoreState(state, version):
+            self.standard()
+            return False
+        for key in [key for key in self.docks if not _knows(state, key)]:
+            self.window.removeDockWidget(self.docks[key])
+            self._place(key)
+            self.docks[key].setVisible(STANDARD in BY_KEY[key].presets)
+        if all(dock.isHidden() for dock in self.docks.values()):
+            self.standard()
+            return False
+        return True
+
+    # -- enlarging --------------------------------------------------------------------------------------------
 
     def enlarge(self, key: str) -> None:
         """Give one panel the space of its column; a second call puts the others back."""
         if self.enlarged is not None:
             self.end_enlargement()
             return
-        column = LEFT_KEYS if key in LEFT_KEYS else (*RIGHT_KEYS, "detection") if key != "timing" else tuple(self.docks)
+        area = BY_KEY[key].area
+        column = keys_in(*_SIDES) if area in _SIDES else keys_in(area) if area is Area.TIME else tuple(self.docks)
         self._hidden = [other for other in column if other != key and not self.docks[other].isHidden()]
         for other in self._hidden:
             self.docks[other].hide()
@@ -79,12 +135,21 @@ class Arrangement:
 
     def place_axis(self) -> None:
         """Time labels stand under the lowest plot of each column of plots (and under each floating one)."""
-        plots = [dock.widget() for key, dock in self.docks.items() if key in LEFT_KEYS and dock.isVisible()]
-        spots = [(panel, panel.mapTo(panel.window(), panel.rect().bottomLeft())) for panel in plots]
+        plots = [dock.widget() for dock in self.docks.values() if dock.isVisible()]
+        spots = [
+            (panel, panel.mapTo(panel.window(), panel.rect().bottomLeft()))
+            for panel in plots
+            if isinstance(panel, TimePanel)
+        ]
         for panel, spot in spots:
-            assert isinstance(panel, TimePanel)
             below = any(
                 other.window() is panel.window() and abs(place.x() - spot.x()) < 8 and place.y() > spot.y()
                 for other, place in spots
             )
             panel.set_axis(not below)
+
+
+def _knows(state: QByteArray, key: str) -> bool:
+    """Whether the dock named ``key`` is part of a saved layout (Qt's QDataStream: length in bytes, then UTF-16)."""
+    name = key.encode("utf-16-be")
+    return len(name).to_bytes(4, "big") + name in state.data()

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Command:
     """``keys`` as Qt spells them, the first one is shown. ``direct`` keys belong to the window only while no table,
-    slider or button wants them (arrows, space), so they are handled as key presses and not as shortcuts."""
+    slider or button wants them (arrows, space), so they are handled as key presses and not as shortcuts.
+
+    ``menu``: view, layout or help, where it is listed. ``dock``: key of the panel that it shows and hides; every other
+    command is carried out by the method ``do_NAME`` of the window or of one of its features.
+    """
 
     name: str
     text: str
@@ -20,6 +24,8 @@ class Command:
     tip: str = ""
     checkable: bool = False
     direct: bool = False
+    menu: str = ""
+    dock: str = ""
 
 
 COMMANDS = (
@@ -37,18 +43,23 @@ COMMANDS = (
     Command("page_forward", "Forward one screen", ("PgDown", "Shift+Right"), "Looking", direct=True),
     Command("oldest", "Oldest moment", ("Home",), "Looking", direct=True),
     Command("live", "Back to live", ("End",), "Looking", "Show what is heard now", direct=True),
-    Command("zoom_in", "Stretch time", ("Ctrl++", "Ctrl+=", "+"), "Looking", "Fewer seconds, wider"),
-    Command("zoom_out", "Compress time", ("Ctrl+-", "-"), "Looking", "More seconds, narrower"),
-    Command("detection", "Detection settings", ("D",), "Window", "Thresholds and timing of detections", checkable=True),
-    Command("timing", "Timing", ("H",), "Window", "How long the network needs for each hop", checkable=True),
-    Command("export", "Export detections as CSV…", ("Ctrl+E",), "Window"),
-    Command("picture", "Save picture of the window…", ("Ctrl+P",), "Window"),
-    Command("theme", "Light / dark", ("T",), "Window", "Switch between light and dark"),
-    Command("full_screen", "Full screen", ("F11",), "Window", checkable=True),
-    Command("layout", "Restore the standard layout", ("Ctrl+L",), "Window", "All panels back in their places"),
+    Command("zoom_in", "Stretch time", ("Ctrl++", "Ctrl+=", "+"), "Looking", "Fewer seconds, wider", menu="view"),
+    Command("zoom_out", "Compress time", ("Ctrl+-", "-"), "Looking", "More seconds, narrower", menu="view"),
+    Command(
+        "detection", "Detection settings", ("D",), "Panels", "Thresholds and timing of detections", dock="detection"
+    ),
+    Command("timing", "Timing", ("H",), "Panels", "How long the network needs for each hop", dock="timing"),
+    Command("export", "Export detections as CSV…", ("Ctrl+E",), "Window", menu="view"),
+    Command("picture", "Save picture of the window…", ("Ctrl+P",), "Window", menu="view"),
+    Command("layout", "Standard layout", ("Ctrl+L",), "Layout", "All panels back in their places", menu="layout"),
+    Command("booth", "Booth layout", ("F2",), "Layout", "Few and large, to be read from afar", menu="layout"),
+    Command("researcher", "Researcher layout", ("F3",), "Layout", "Every panel there is", menu="layout"),
+    Command("fpga", "FPGA layout", ("F4",), "Layout", "Board and software side by side", menu="layout"),
+    Command("full_screen", "Full screen", ("F11",), "Layout", checkable=True, menu="layout"),
+    Command("theme", "Light / dark", ("T",), "Window", "Switch between light and dark", menu="view"),
     Command("dismiss", "Dismiss, end enlargement", ("Escape",), "Window", direct=True),
-    Command("help", "Keyboard shortcuts", ("F1", "?"), "Window", "Show all keys"),
-    Command("quit", "Quit", ("Ctrl+Q",), "Window"),
+    Command("help", "Keyboard shortcuts", ("F1", "?"), "Window", "Show all keys", menu="help"),
+    Command("quit", "Quit", ("Ctrl+Q",), "Window", menu="view"),
 )
 """Besides these, Ctrl+1 to Ctrl+9 show and hide the panels."""
 
@@ -60,10 +71,18 @@ def shown_keys(command: Command) -> str:
     """The keys as a person reads them."""
     names = {"Left": "←", "Right": "→", "PgUp": "Page Up", "PgDown": "Page Down", "Escape": "Esc", "Ctrl++": "Ctrl +",
              "Ctrl+-": "Ctrl −"}  # fmt: skip
+    if not command.keys:
+        return ""
     first = command.keys[0]
     return names.get(first, first.replace("+", " + ") if len(first) > 1 else first)
 
 
 def tooltip(name: str) -> str:
     command = BY_NAME[name]
-    return f"{command.tip or command.text} ({shown_keys(command)})"
+    keys = shown_keys(command)
+    return (command.tip or command.text) + (f" ({keys})" if keys else "")
+
+
+def in_menu(menu: str) -> tuple[str, ...]:
+    """Names of the commands that a menu lists, in order."""
+    return tuple(command.name for command in COMMANDS if command.menu == menu)

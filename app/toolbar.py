@@ -10,7 +10,7 @@ from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from app import icons
-from app.commands import BY_NAME, tooltip
+from app.commands import BY_NAME, in_menu, tooltip
 from app.sources import DEMO, MICROPHONE, Choice
 from app.theme import Theme
 
@@ -190,11 +190,10 @@ class ToolBar(QToolBar):
         for action in panels:
             menu.addAction(action)
         menu.addSeparator()
-        for name in ("zoom_in", "zoom_out", "layout", "full_screen", "theme"):
-            menu.addAction(self.actions_by_name[name])
-        menu.addSeparator()
-        for name in ("export", "picture", "help", "quit"):
-            menu.addAction(self.actions_by_name[name])
+        for group in ("layout", "view"):
+            for name in in_menu(group):
+                menu.addAction(self.actions_by_name[name])
+            menu.addSeparator()
 
 
 def _shorten(text: str, length: int) -> str:

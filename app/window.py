@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
@@ -22,37 +23,31 @@ from PySide6.QtWidgets import QMenu, QTabWidget, QToolBar, QWidget
 
 from app import settings as store
 from app import theme as themes
-from app.arrangement import HIDDEN_KEYS, LEFT_KEYS, Arrangement
+from app.arrangement import Arrangement
 from app.banner import Banner
-from app.commands import BY_NAME, COMMANDS
+from app.catalogue import FEATURES, PANELS, Area, keys_in
+from app.commands import BY_NAME, COMMANDS, tooltip
 from app.controller import Controller, Detected, DevicesFound, NetworkTried, Notice, Risen
 from app.display import Display
 from app.dock import Dock
 from app.help import ShortcutOverlay
 from app.panels.bars import BarsPanel
-from app.panels.delta import DeltaPanel
 from app.panels.detection import DetectionPanel
 from app.panels.log import LogPanel, LogRow
-from app.panels.posteriors import PosteriorPanel
 from app.panels.readout import ReadoutPanel
-from app.panels.routing import RoutingPanel
-from app.panels.snr import SnrPanel
-from app.panels.spectrogram import SpectrogramPanel
 from app.panels.timepanel import TimePanel
 from app.panels.timing import TimingPanel
-from app.panels.waveform import WaveformPanel
 from app.sources import Choice
 from app.statusbar import StatusBar
 from app.timeline import Timeline
 from app.toolbar import Device, ToolBar
-from app.window_commands import Panel, WindowCommands
+from app.window_commands import WindowCommands
 from app.zoom import nearest
 from kwscore.stream.detection import DetectionSettings
 
 FRAME_MS = 33
 SAVE_MS = 3000  # a crash or a power cut loses no more settings than these
 STATUS_EVERY = 8  # frames
-TIME_PANELS = (WaveformPanel, SpectrogramPanel, SnrPanel, RoutingPanel, DeltaPanel, PosteriorPanel)
 
 
 class MainWindow(WindowCommands):
@@ -76,6 +71,7 @@ class MainWindow(WindowCommands):
         self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
         self._closed = False
         self._frame = 0
+        self.features = []
         self.actions_by_name = {command.name: self._action(command.name) for command in COMMANDS}
         self._build()
         self._connect()
@@ -97,16 +93,26 @@ class MainWindow(WindowCommands):
     def _action(self, name: str) -> QAction:
         command = BY_NAME[name]
         action = QAction(command.text, self)
-        action.setCheckable(command.checkable)
+        action.setCheckable(command.checkable or bool(command.dock))
+        action.setToolTip(tooltip(name))
         if not command.direct:
             action.setShortcuts([QKeySequence(keys) for keys in command.keys])
-        slot = getattr(self, f"do_{name}")
-        if command.checkable:
-            action.toggled.connect(slot)
+        if command.dock:
+            action.toggled.connect(lambda on: self.toggle_dock(command.dock, on))
+        elif command.checkable:
+            action.toggled.connect(lambda on: self.handler(name)(on))
         else:
-            action.triggered.connect(lambda _checked=False: slot())
+            action.triggered.connect(lambda _checked=False: self.handler(name)())
         self.addAction(action)
         return action
+
+    def handler(self, name: str) -> Callable[..., None]:
+        """What carries out a command: the window's own method, or that of a feature."""
+        for part in (self, *self.features):
+            method = getattr(part, f"do_{name}", None)
+            if method is not None:
+                return method
+        raise AttributeError(f"no part of the window carries out the command {name}")
 
     def _build(self) -> None:
         theme, feed = self.theme, self.feed
@@ -119,14 +125,13 @@ class MainWindow(WindowCommands):
         self.addToolBar(self.banner_bar)
         self.banner_bar.hide()
         self.banner.changed.connect(self.banner_bar.setVisible)
-        self.time_panels: dict[str, TimePanel] = {kind.key: kind(theme, feed) for kind in TIME_PANELS}
-        self.readout, self.bars = ReadoutPanel(theme, feed), BarsPanel(theme, feed)
-        self.log, self.detection = LogPanel(theme), DetectionPanel(theme, self.controller.detection)
-        self.timing = TimingPanel(theme, feed)
-        self.panels: dict[str, Panel] = {
-            **self.time_panels, "readout": self.readout, "bars": self.bars, "log": self.log,
-            "detection": self.detection, "timing": self.timing,
-        }  # fmt: skip
+        self.panels = {spec.key: spec.make(self) for spec in PANELS}
+        self.time_panels = {key: panel for key, panel in self.panels.items() if isinstance(panel, TimePanel)}
+        self.readout: ReadoutPanel = self.panels["readout"]
+        self.bars: BarsPanel = self.panels["bars"]
+        self.log: LogPanel = self.panels["log"]
+        self.detection: DetectionPanel = self.panels["detection"]
+        self.timing: TimingPanel = self.panels["timing"]
         self.docks = {key: Dock(panel, key, panel.title, panel.about) for key, panel in self.panels.items()}
         self.arrangement = Arrangement(self, self.docks)
         self.timeline = Timeline(theme, feed)
@@ -136,6 +141,7 @@ class MainWindow(WindowCommands):
         self.setStatusBar(self.status)
         self.overlay = ShortcutOverlay(self, theme)
         self.arrangement.standard()
+        self.features += [make(self) for make in FEATURES]
 
     def _connect(self) -> None:
         for number, (key, dock) in enumerate(self.docks.items(), 1):
@@ -149,10 +155,12 @@ class MainWindow(WindowCommands):
             panel.hovered.connect(self._hovered)
             panel.scrolled.connect(self.move_back)
             panel.zoomed.connect(self.zoom)
-        for key in HIDDEN_KEYS:
-            self.docks[key].visibilityChanged.connect(
-                lambda _=False, key=key: self.actions_by_name[key].setChecked(not self.docks[key].isHidden())
-            )
+        for command in COMMANDS:
+            if command.dock:
+                action, dock = self.actions_by_name[command.name], self.docks[command.dock]
+                dock.visibilityChanged.connect(
+                    lambda _, action=action, dock=dock: action.setChecked(not dock.isHidden())
+                )
         self.toolbar.fill_view_menu(dock.toggleViewAction() for dock in self.docks.values())
         self.toolbar.source_chosen.connect(self.listen_to)
         self.toolbar.network_chosen.connect(self.use_network)
@@ -164,16 +172,19 @@ class MainWindow(WindowCommands):
         self.log.moment_wanted.connect(lambda column: self.show_moment(column + self.shown_columns() // 3))
         self.detection.changed.connect(self._detection_changed)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_theme)
+        for spec in PANELS:
+            if spec.connect is not None:
+                spec.connect(self, self.panels[spec.key])
 
     def _restore(self) -> None:
         self.display.pitch = nearest(self.settings.pitch)
         self.resize(1600, 1000)
         if self.settings.geometry:
             self.restoreGeometry(_decode(self.settings.geometry))
-        if self.settings.layout and not self.restoreState(_decode(self.settings.layout), store.VERSION):
-            self.arrangement.standard()
-        self._sized = bool(self.settings.layout)
-        self.timing_sized = not self.docks["timing"].isHidden()
+        self._sized = bool(self.settings.layout) and self.arrangement.restore(
+            _decode(self.settings.layout), store.VERSION
+        )
+        self.sized = {key for key in keys_in(Area.BELOW) if not self.docks[key].isHidden()}
         self.banner_bar.setVisible(bool(self.banner.rows))
 
     # -- one frame --------------------------------------------------------------------------------------------
@@ -188,12 +199,11 @@ class MainWindow(WindowCommands):
         for panel in self.time_panels.values():
             if panel.isVisible():
                 panel.advance(end, pitch)
-        if self.readout.isVisible():
-            self.readout.advance(end, self.controller.caption(end))
-        if self.bars.isVisible():
-            self.bars.advance(end)
-        if self.timing.isVisible():
-            self.timing.advance(end, self.shown_columns(), not self.display.frozen)
+        for spec in PANELS:
+            if spec.frame is not None and self.panels[spec.key].isVisible():
+                spec.frame(self, self.panels[spec.key])
+        for feature in self.features:
+            feature.frame()
         self.timeline.advance(end, self.shown_columns(), self.display.frozen)
         if self._frame % STATUS_EVERY == 0:
             self.refresh_status()
@@ -214,8 +224,11 @@ class MainWindow(WindowCommands):
         for key, panel in self.time_panels.items():
             panel.set_hint(waiting)
             self.docks[key].set_value(panel.value_at_cursor())
-        self.readout.set_hint(waiting)
-        self.timing.set_hint(waiting)
+        for spec in PANELS:
+            if spec.status is not None:
+                spec.status(self, self.panels[spec.key])
+        for feature in self.features:
+            feature.status(health)
 
     def _handle(self, event: object) -> None:
         if isinstance(event, Detected):
@@ -231,6 +244,11 @@ class MainWindow(WindowCommands):
             self.toolbar.devices = [Device(d.id, d.host_api, d.name, d.default) for d in event.devices]
             self.toolbar.device_notice = event.notice
             self.toolbar.fill_source_menu()
+        for spec in PANELS:
+            if spec.event is not None:
+                spec.event(self, self.panels[spec.key], event)
+        for feature in self.features:
+            feature.event(event)
 
     def _network_tried(self, event: NetworkTried) -> None:
         """Only what was chosen in the window, and loads, is used by later starts."""
@@ -338,6 +356,8 @@ class MainWindow(WindowCommands):
             problem = self.remember() if self.keep else ""
             if problem:
                 print(problem, file=sys.stderr)
+            for feature in self.features:
+                feature.close()
             self.controller.close()
         event.accept()
 
@@ -362,6 +382,3 @@ def _decode(text: str) -> QByteArray:
         return QByteArray(base64.b64decode(text, validate=True))
     except ValueError:
         return QByteArray()
-
-
-assert len(LEFT_KEYS) == len(TIME_PANELS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QAction
@@ -13,17 +14,16 @@ from app import settings as store
 from app import theme as themes
 from app.arrangement import Arrangement
 from app.banner import Banner
+from app.catalogue import BOOTH, BY_KEY, FPGA, RESEARCHER, STANDARD, Area
 from app.controller import Controller
 from app.display import Display
 from app.dock import Dock
+from app.feature import Feature
 from app.help import ShortcutOverlay
 from app.history_feed import HistoryFeed
-from app.panels.bars import BarsPanel
-from app.panels.detection import DetectionPanel
 from app.panels.log import LogPanel
-from app.panels.readout import ReadoutPanel
 from app.panels.timepanel import TimePanel
-from app.panels.timing import TimingPanel
+from app.presets import find
 from app.sources import DEMO, MICROPHONE, Choice
 from app.statusbar import StatusBar
 from app.timeline import Timeline
@@ -32,7 +32,6 @@ from app.zoom import PITCHES, nearest
 
 SOUND_FILES = "Sound and playlists (*.wav *.flac *.ogg *.opus *.mp3 *.aiff *.aif *.json);;All files (*)"
 NETWORK_FILES = "Networks (*.safetensors *.pt);;All files (*)"
-Panel = TimePanel | ReadoutPanel | BarsPanel | LogPanel | DetectionPanel | TimingPanel
 
 
 class WindowCommands(QMainWindow):
@@ -52,9 +51,10 @@ class WindowCommands(QMainWindow):
     overlay: ShortcutOverlay
     log: LogPanel
     time_panels: dict[str, TimePanel]
-    panels: dict[str, Panel]
+    panels: dict[str, Any]
     docks: dict[str, Dock]
-    timing_sized = False
+    features: list[Feature]
+    sized: set[str]  # panels below that got a height of their own
     chosen_network: str | None = None  # by the user, in this window
 
     def notify(self, key: str, text: str, level: str = "error") -> None:
@@ -131,16 +131,17 @@ class WindowCommands(QMainWindow):
     def do_zoom_out(self) -> None:
         self.zoom(-1)
 
-    def do_detection(self, on: bool) -> None:
-        self.docks["detection"].setVisible(on)
+    def toggle_dock(self, key: str, on: bool) -> None:
+        """Show or hide a panel; what is shown comes to the front of its tabs."""
+        dock = self.docks[key]
+        if dock.isHidden() is not on:
+            return
+        dock.setVisible(on)
         if on:
-            self.docks["detection"].raise_()
-
-    def do_timing(self, on: bool) -> None:
-        self.docks["timing"].setVisible(on)
-        if on and not self.timing_sized:
-            self.timing_sized = True
-            QTimer.singleShot(0, self.arrangement.make_room_below)
+            dock.raise_()
+            if BY_KEY[key].area is Area.BELOW and key not in self.sized:
+                self.sized.add(key)
+                QTimer.singleShot(0, self.arrangement.make_room_below)
 
     def do_export(self) -> None:
         name, _ = QFileDialog.getSaveFileName(
@@ -166,9 +167,24 @@ class WindowCommands(QMainWindow):
         else:
             self.showNormal()
 
+    def use_preset(self, name: str) -> None:
+        """Arrange the panels by a preset of ``app.presets``."""
+        preset = find(name)
+        self.arrangement.use(preset)
+        self.display.pitch = preset.pitch
+        QTimer.singleShot(0, self.arrangement.share_out)  # docks that were hidden have their sizes only now
+
     def do_layout(self) -> None:
-        self.arrangement.standard()
-        self.display.pitch = PITCHES[1]
+        self.use_preset(STANDARD)
+
+    def do_booth(self) -> None:
+        self.use_preset(BOOTH)
+
+    def do_researcher(self) -> None:
+        self.use_preset(RESEARCHER)
+
+    def do_fpga(self) -> None:
+        self.use_preset(FPGA)
 
     def do_dismiss(self) -> None:
         if self.arrangement.enlarged is not None:
@@ -226,6 +242,7 @@ class WindowCommands(QMainWindow):
             self.status,
             *self.panels.values(),
             *self.docks.values(),
+            *self.features,
         ):
             part.set_theme(theme)
         self.overlay.theme = theme

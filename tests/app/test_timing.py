@@ -352,7 +352,7 @@ def test_a_key_and_the_view_menu_show_and_hide_it(open_window: OpenWindow, qtbot
     assert dock.toggleViewAction() in window.toolbar.view_button.menu().actions()
     qtbot.keyClick(window, Qt.Key.Key_H)
     assert dock.isVisible()
-    assert window.timing_sized
+    assert "timing" in window.sized
     assert window.size().height() == 720, "it finds room in a small window"
     qtbot.keyClick(window, Qt.Key.Key_H)
     assert dock.isHidden()
