@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Literal
 
@@ -24,7 +25,7 @@ LARGEST_READ = SAMPLE_RATE
 _NOTHING = np.zeros(0, dtype=np.int16)
 
 
-class PacedSource:
+class PacedSource(ABC):
     """Base of sources that are stored somewhere. A subclass opens, pulls and closes; this keeps time.
 
     At pace "realtime" sample k is due k / 16,000 s after ``start`` on the monotonic clock, whatever the reads before it
@@ -52,17 +53,17 @@ class PacedSource:
         self._begin = 0.0
         self._damaged = False
 
+    @abstractmethod
     def _open(self) -> None:
         """Begin at the first sample, or raise KWScopeError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _pull(self, n: int) -> NDArray[np.int16]:
         """The next ``n`` samples, fewer only at the end."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _close(self) -> None:
         """Release everything; may be called twice."""
-        raise NotImplementedError
 
     def _native_rate(self) -> int:
         return SAMPLE_RATE

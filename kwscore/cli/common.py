@@ -42,13 +42,9 @@ def print_columns(rows: Sequence[tuple[str, ...]], left: tuple[int, ...]) -> Non
 
     ``left``: columns set to the left; numbers go to the right.
     """
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = [
-            cell.ljust(width) if column in left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        print("  ".join(cells).rstrip())
+    from kwscore.columns import columns
+
+    sys.stdout.write(columns(rows, left))
 
 
 def numbers(array: NDArray[np.floating]) -> list[Any]:

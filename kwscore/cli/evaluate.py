@@ -221,7 +221,8 @@ def check_out(out: Path) -> None:
 
 
 def _show(results: list[Result], data: EvaluationSet, as_json: bool) -> None:
-    from kwscore.evaluation.report import classes_table, columns, confusion_table, row, table
+    from kwscore.columns import columns
+    from kwscore.evaluation.report import classes_table, confusion_table, row, table
 
     if as_json:
         for result in results:

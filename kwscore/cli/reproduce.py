@@ -66,8 +66,8 @@ def reproduce(
     note(f"Speech Commands: {folder}")
     from kwscore.audio.noise import PUBLISHED_NOISES
     from kwscore.cli.evaluate import check_out, compute, write_out
+    from kwscore.columns import columns
     from kwscore.evaluation.noisy import Condition, grid
-    from kwscore.evaluation.report import columns
     from kwscore.evaluation.reproduce import LEGEND, QUICK_CLIPS, NoData, compare, table, verdict
     from kwscore.evaluation.sets import load_set, subset
 

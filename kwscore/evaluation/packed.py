@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kwscore.errors import KWScopeError
-from kwscore.models.checkpoint import find_checkpoint, load_baseline, load_model, model_hash, shipped_checkpoints
-from kwscore.models.config import ALIASES, NetworkConfig, config_from_dict
+from kwscore.models.checkpoint import (
+    find_checkpoint,
+    load_baseline,
+    load_model,
+    model_hash,
+    read_config,
+)
+from kwscore.models.config import CnnConfig, NetworkConfig, config_from_dict
 
 if TYPE_CHECKING:
     from kwscore.models.cnn import CnnBaseline
@@ -73,20 +79,6 @@ def load_packed(spec: str) -> PackedNetwork:
         return pack(load_published(file, name), f"{name} (published)")
     if Path(spec).suffix in (".pt", ".pth"):
         raise KWScopeError(f"{spec} is a published file: say which network it is, for instance NC-SSM={spec}.")
-    if spec not in shipped_checkpoints() and ALIASES.get(spec) in shipped_checkpoints():
-        spec = ALIASES[spec]
     path = find_checkpoint(spec)
-    kind = _config_kind(path)
-    net = load_baseline(path) if kind == "cnn" else load_model(path)
-    return pack(net, spec if spec in shipped_checkpoints() else path.stem)
-
-
-def _config_kind(path: Path) -> str:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            config = json.loads((file.metadata() or {}).get("config", "{}"))
-    except (OSError, SafetensorError, ValueError):
-        return "mamba"  # load_model says what is wrong with it
-    return "cnn" if "kind" in config else "mamba"
+    net = load_baseline(path) if isinstance(read_config(path), CnnConfig) else load_model(path)
+    return pack(net, path.stem)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kwscore.columns import columns
 from kwscore.constants import LABELS
 from kwscore.evaluation.accuracy import Score
 from kwscore.evaluation.grid import Result, slug, write_text
@@ -132,16 +133,6 @@ def confusion_csv(confusion: NDArray[np.int64]) -> str:
     """Counts with the true class in the first column."""
     lines = [",".join(("true", *LABELS))]
     lines += [",".join((LABELS[i], *map(str, counts))) for i, counts in enumerate(confusion.tolist())]
-    return "\n".join(lines) + "\n"
-
-
-def columns(rows: Sequence[tuple[str, ...]], left: Sequence[int] = (0,)) -> str:
-    """Rows as text in columns as wide as they need; ``left`` ones start at the left."""
-    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
-    lines = []
-    for cells in rows:
-        padded = [c.ljust(w) if i in left else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True))]
-        lines.append("  ".join(padded).rstrip())
     return "\n".join(lines) + "\n"
 
 

@@ -21,7 +21,7 @@ from safetensors.numpy import save
 
 import kwscore
 from kwscore.errors import KWScopeError
-from kwscore.models.config import CnnConfig, NetworkConfig, config_from_dict
+from kwscore.models.config import ALIASES, CnnConfig, NetworkConfig, config_from_dict
 
 if TYPE_CHECKING:
     from kwscore.models.cnn import CnnBaseline
@@ -33,6 +33,7 @@ Arrays = dict[str, NDArray[np.float32]]
 
 FORMAT = 1
 SUFFIX = ".safetensors"
+FOLDER = "checkpoints_full"
 _HASH_DIGITS = 12
 
 
@@ -46,22 +47,26 @@ def model_hash(arrays: Mapping[str, NDArray[Any]]) -> str:
     return digest.hexdigest()[:_HASH_DIGITS]
 
 
-def _folders() -> list[Path]:
+def checkpoint_folders() -> list[Path]:
+    """Where shipped networks are looked for, in this order: inside the installed package, then beside it (checkout)."""
     package = Path(kwscore.__file__).parent
-    return [package.parent / "checkpoints_full", package / "checkpoints_full"]
+    return [package / FOLDER, package.parent / FOLDER]
 
 
 def shipped_checkpoints() -> dict[str, Path]:
     """The networks that come with KWScope, by name."""
     found: dict[str, Path] = {}
-    for folder in _folders():
+    for folder in checkpoint_folders():
         for path in sorted(folder.glob("*" + SUFFIX)):
             found.setdefault(path.stem, path)
     return found
 
 
 def find_checkpoint(name_or_path: str | Path) -> Path:
-    """The file of a shipped network, or the path itself. Raises KWScopeError where there is none."""
+    """The file of a shipped network (also by its other published names), or the path itself.
+
+    Raises KWScopeError where there is none.
+    """
     path = Path(name_or_path)
     if not str(name_or_path).strip():
         raise KWScopeError("The name of the network is empty: give a name, or the path of a checkpoint.")
@@ -71,12 +76,13 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
         if not path.is_file():
             raise KWScopeError(f"There is no checkpoint {path}: give the path of a {SUFFIX} file.")
         return path
-    if path.exists() and str(name_or_path) not in shipped_checkpoints():
+    if path.exists() and ALIASES.get(str(name_or_path), str(name_or_path)) not in shipped_checkpoints():
         what = "a folder" if path.is_dir() else f"not a {SUFFIX} file"
         raise KWScopeError(f"{path} is {what}: give the name of a network, or the path of a checkpoint.")
     shipped = shipped_checkpoints()
-    if str(name_or_path) in shipped:
-        return shipped[str(name_or_path)]
+    name = ALIASES.get(str(name_or_path), str(name_or_path))
+    if name in shipped:
+        return shipped[name]
     names = ", ".join(shipped) or "none"
     raise KWScopeError(
         f"No network named {name_or_path} comes with KWScope (there are: {names}); give a name or a path."
@@ -135,7 +141,7 @@ def load_arrays(name_or_path: str | Path) -> tuple[NetworkConfig, Arrays, dict[s
     Strict: raises KWScopeError for a file that is missing, truncated, of another network than its name or card says,
     changed since its card was written, or holding NaN or infinity.
     """
-    config, arrays, card = _load(name_or_path)
+    config, arrays, card = read_checkpoint(name_or_path)
     if not isinstance(config, NetworkConfig):
         raise KWScopeError(f"{name_or_path} is the convolutional baseline {config.name}, not a NanoMamba network.")
     return config, arrays, card
@@ -156,7 +162,7 @@ def load_baseline(path: str | Path) -> CnnBaseline:
     """A convolutional baseline that ``save_checkpoint`` wrote, in evaluation mode; strict as ``load_model``."""
     from kwscore.models.cnn import make_cnn
 
-    config, arrays, card = _load(path)
+    config, arrays, card = read_checkpoint(path)
     if not isinstance(config, CnnConfig):
         raise KWScopeError(f"{path} is the NanoMamba network {config.name}: open it with load_model.")
     return _filled(make_cnn(config), arrays, card, path)
@@ -176,7 +182,8 @@ def _filled(net: Net, arrays: Arrays, card: dict[str, Any], where: str | Path) -
     return net.eval()
 
 
-def _load(name_or_path: str | Path) -> tuple[NetworkConfig | CnnConfig, Arrays, dict[str, Any]]:
+def read_checkpoint(name_or_path: str | Path) -> tuple[NetworkConfig | CnnConfig, Arrays, dict[str, Any]]:
+    """Configuration, arrays and card of a checkpoint of either kind of network; otherwise as ``load_arrays``."""
     path = find_checkpoint(name_or_path)
     header, arrays = _read(path)
     config = _config(header, path)
@@ -184,7 +191,7 @@ def _load(name_or_path: str | Path) -> tuple[NetworkConfig | CnnConfig, Arrays, 
     digest = model_hash(arrays)
     if digest != header["model_hash"]:
         raise KWScopeError(f"{path} is damaged: its weights hash to {digest}, its header says {header['model_hash']}.")
-    if path.parent in _folders() and config.name != path.stem:
+    if path.parent in checkpoint_folders() and config.name != path.stem:
         raise KWScopeError(f"{path} holds the network {config.name}, not {path.stem}: put the right file there.")
     card = _read_card(path)
     whole = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -8,6 +8,7 @@ DS-CNN: Y. Zhang et al., "Hello Edge", 2017.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ SUB_BANDS = 5
 """Frequency groups of sub-spectral normalisation."""
 
 
-class CnnBaseline(nn.Module):
+class CnnBaseline(nn.Module, ABC):
     """Waveform (B, S) in [-1, 1] -> logits (B, 12) by a CNN on the log-mel image (B, 1, 40, T)."""
 
     def __init__(self, config: CnnConfig) -> None:
@@ -42,15 +43,15 @@ class CnnBaseline(nn.Module):
         """(B, S) -> log-mel image (B, 1, 40, T), frames centred and reflected."""
         checked_waveform(waveform, WINDOW // 2 + 1)
         bank = self.get_buffer("mel_fb")
-        window = torch.hann_window(self.config.window, dtype=bank.dtype)
+        window = torch.hann_window(self.config.window, dtype=bank.dtype, device=bank.device)
         spectrum = torch.stft(
             waveform.to(bank.dtype), WINDOW, HOP, self.config.window, window, center=True, return_complex=True
         )
         return torch.log(bank @ spectrum.abs() + LOG_EPS).unsqueeze(1)
 
+    @abstractmethod
     def classify(self, image: Tensor) -> Tensor:
         """(B, 1, 40, T) -> logits (B, 12)."""
-        raise NotImplementedError
 
     def forward(self, waveform: Tensor) -> Tensor:
         return self.classify(self.image(waveform))

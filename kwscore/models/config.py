@@ -174,6 +174,9 @@ ALIASES = {
     "NC-12K": "NanoMamba-NC-12K",
     "NC-15K": "NanoMamba-NC-15K",
     "NC-20K": "NanoMamba-NC-20K",
+    "NC-SSM-Large": "NanoMamba-NC-Large",
+    "NC-SSM-15K": "NanoMamba-NC-15K",
+    "NC-SSM-20K": "NanoMamba-NC-20K",
     "Tiny-TC": "NanoMamba-Tiny-TC",
 }
 """Other published names of the same networks."""

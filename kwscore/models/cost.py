@@ -1,8 +1,9 @@
 """What a network costs: parameters, multiplies and function evaluations per hop, state. Counted, not measured.
 
-Imports no torch. A multiply-accumulate (MAC) is one multiplication, with its addition where there is one; a function
-evaluation is one exp, log, square root, division, tanh, sigmoid or softplus. The FFT counts as radix-2 complex, four
-multiplications a butterfly; the mel filter bank by its non-zero weights.
+Imports no torch. The convolutional baselines are in ``cost_cnn``. A multiply-accumulate (MAC) is one multiplication,
+with its addition where there is one; a function evaluation is one exp, log, square root, division, tanh, sigmoid or
+softplus. The FFT counts as radix-2 complex, four multiplications a butterfly; the mel filter bank by its non-zero
+weights.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from kwscore.constants import CLIP_FRAMES, CLIP_SAMPLES, HOP, N_CLASSES, N_FREQ,
 from kwscore.models.config import D_CONV, NetworkConfig
 from kwscore.models.constants import SMOOTH_FRAMES
 from kwscore.models.melbank import mel_filterbank
+
+FFT_MACS = 4 * (WINDOW // 2) * (WINDOW.bit_length() - 1)
+"""Multiplications of one 512-point FFT."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,11 @@ def hop_stages(config: NetworkConfig) -> list[Stage]:
     width, channels = config.d_model, config.d_inner
     experts = len(config.expert_names)
     stages = [
-        Stage("window and FFT", WINDOW + 4 * (WINDOW // 2) * (WINDOW.bit_length() - 1), 0),
+        Stage("window and FFT", WINDOW + FFT_MACS, 0),
         Stage("magnitude", 2 * N_FREQ, N_FREQ),
         Stage("noise floor", N_FREQ * (1 + config.running_floor), 0),
-        Stage("SNR", _mel_nonzeros() + N_MELS, N_FREQ + N_MELS),
-        Stage("mel", _mel_nonzeros(), 0),
+        Stage("SNR", mel_nonzeros() + N_MELS, N_FREQ + N_MELS),
+        Stage("mel", mel_nonzeros(), 0),
     ]
     if config.lsg:
         stages.append(Stage("spectral gate", 3 * N_MELS, N_MELS))
@@ -98,13 +102,14 @@ def _ssm_block(config: NetworkConfig) -> Stage:
 class Cost:
     """Totals of a network.
 
-    ``macs_per_hop``/``functions_per_hop`` one frame through everything; ``macs_per_clip`` all frames of a 1 s clip;
-    ``state`` numbers that a stream carries from hop to hop (clip schedule: the samples of the window).
+    ``macs_per_hop``/``functions_per_hop`` one frame through everything, None for a network that takes whole clips only;
+    ``macs_per_clip`` all frames of a 1 s clip; ``state`` numbers that a stream carries from hop to hop (clip schedule:
+    the samples of the window).
     """
 
     parameters: int
-    macs_per_hop: int
-    functions_per_hop: int
+    macs_per_hop: int | None
+    functions_per_hop: int | None
     macs_per_clip: int
     state: int
 
@@ -181,5 +186,6 @@ def _state(config: NetworkConfig) -> int:
     return state + config.layers * per_block
 
 
-def _mel_nonzeros() -> int:
+def mel_nonzeros() -> int:
+    """Non-zero weights of the mel filter bank: its multiplications per frame."""
     return int(np.count_nonzero(mel_filterbank()))

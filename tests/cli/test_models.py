@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from kwscore.audio import devices as audio_devices
 from kwscore.audio.devices import InputDevice
 from kwscore.cli.main import app
-from kwscore.models.config import REGISTRY
+from kwscore.models.config import BASELINES, REGISTRY
 
 
 def kwscope(*arguments: object) -> Result:
@@ -24,10 +24,27 @@ def objects(result: Result) -> list[dict[str, Any]]:
 
 
 def test_every_network_is_listed() -> None:
-    assert [entry["name"] for entry in objects(kwscope("models", "--json"))] == list(REGISTRY)
+    names = [*REGISTRY, *BASELINES]
+    entries = objects(kwscope("models", "--json"))
+    assert [entry["name"] for entry in entries] == names
+    assert all(entry["macs_per_clip"] > 0 and entry["int8_bytes"] < entry["float_bytes"] for entry in entries)
+    assert {entry["name"] for entry in entries if entry["macs_per_hop"] is None} == set(BASELINES)
     lines = kwscope("models").stdout.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == list(REGISTRY)
+    assert [line.split()[0] for line in lines[1:]] == names
     assert "4,957" in kwscope("models").stdout
+
+
+@pytest.mark.parametrize("name", ["NC-12K", "NanoMamba-NC-12K"])
+def test_published_names_find_the_same_network(name: str) -> None:
+    (entry,) = objects(kwscope("models", name, "--json"))
+    assert (entry["name"], entry["parameters"]) == ("NanoMamba-NC-12K", 12_683)
+    assert "also called NC-12K" in kwscope("models", name).stdout
+
+
+def test_a_baseline_shows_the_stages_of_a_clip() -> None:
+    (entry,) = objects(kwscope("models", "BC-ResNet-1", "--json"))
+    assert sum(stage["macs"] for stage in entry["stages"]) == entry["macs_per_clip"]
+    assert "stage of a clip" in kwscope("models", "BC-ResNet-1").stdout
 
 
 def test_checkpoint_shows_its_card(checkpoint: Path) -> None:
@@ -35,14 +52,14 @@ def test_checkpoint_shows_its_card(checkpoint: Path) -> None:
     card = json.loads(checkpoint.with_suffix(".json").read_text())
     assert entry["name"] == "NanoMamba-Tiny-DualPCEN"
     assert entry["hash"] == card["model_hash"]
-    assert entry["accuracy"] == 12.34
+    assert (entry["accuracy"], entry["noise"], entry["clips"]) == (12.34, 5.0, 24)
     assert entry["parameters"] == card["parameters"]
     assert sum(stage["macs"] for stage in entry["stages"]) == entry["macs_per_hop"]
 
 
 def test_one_network_shows_its_stages(checkpoint: Path) -> None:
     text = kwscope("models", checkpoint).stdout
-    assert "12.3 %" in text
+    assert " 12.3 " in text
     assert "SA-SSM block 2" in text
 
 

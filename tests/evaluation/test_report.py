@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kwscore.columns import columns
 from kwscore.constants import LABELS
 from kwscore.errors import KWScopeError
 from kwscore.evaluation.events import Detection, Utterance, score_events
@@ -18,7 +19,7 @@ from kwscore.evaluation.grid import Result, Unit
 from kwscore.evaluation.noisy import Condition, grid
 from kwscore.evaluation.packed import PackedNetwork
 from kwscore.evaluation.plots import plot_det, write_plots
-from kwscore.evaluation.report import as_csv, classes_table, columns, row, table, wilson, write_tables
+from kwscore.evaluation.report import as_csv, classes_table, row, table, wilson, write_tables
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

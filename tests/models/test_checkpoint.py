@@ -194,3 +194,19 @@ def test_shipped_checkpoints_load_by_name() -> None:
         config, _, card = checkpoint.load_arrays(name)
         assert config.name == name == path.stem
         assert card["parameters"] > 0
+
+
+def test_shipped_networks_are_found_by_every_published_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path
+) -> None:
+    packaged, checkout = tmp_path / "kwscore" / checkpoint.FOLDER, tmp_path / checkpoint.FOLDER
+    monkeypatch.setattr(kwscore, "__file__", str(tmp_path / "kwscore" / "__init__.py"))
+    assert checkpoint.checkpoint_folders() == [packaged, checkout]
+    assert checkpoint.shipped_checkpoints() == {}
+    small = kwscore.create_model("NanoMamba-Tiny")
+    checkpoint.save_checkpoint(kwscore.create_model("NC-12K"), checkout / "NanoMamba-NC-12K.safetensors", {})
+    for folder in (packaged, checkout):  # an installed package's own comes first
+        checkpoint.save_checkpoint(small, folder / "NanoMamba-Tiny.safetensors", {})
+    assert checkpoint.find_checkpoint("NanoMamba-Tiny").parent == packaged
+    for name in ("NC-12K", "NanoMamba-NC-12K"):
+        assert kwscore.load_model(name).config.name == "NanoMamba-NC-12K"
