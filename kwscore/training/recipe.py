@@ -16,10 +16,12 @@ LIGHTER = StreamRecipe(
 )
 """Streams of the last epochs."""
 
+OPTIMISERS = ("soap", "adamw")
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecipe:
-    """AdamW with cosine schedule on cached feature shards.
+    """Cosine schedule on cached feature shards; ``optimiser``: "soap" (``kwscore.training.soap``) or "adamw".
 
     ``pool`` shards of 256 streams are drawn once and visited ``epochs`` times in a new order each epoch; SpecAugment
     is drawn anew at every visit. Learning rates are per step, ``warmup`` and ``floor`` as shares. ``beta`` and
@@ -36,7 +38,8 @@ class TrainingRecipe:
     epochs: int = 72
     pool: int = 160
     batch: int = 64
-    lr: float = 6e-3
+    optimiser: str = "soap"
+    lr: float = 1.5e-2
     floor: float = 0.005
     warmup: float = 0.03
     weight_decay: float = 1e-4
@@ -61,6 +64,10 @@ class TrainingRecipe:
 
     def __post_init__(self) -> None:
         check_numbers(self, ("epochs", "pool", "batch", "lr", "clip", "temperature"))
+        if self.optimiser not in OPTIMISERS:
+            raise KWScopeError(
+                f"optimiser={self.optimiser!r} in the training recipe must be one of: {', '.join(OPTIMISERS)}."
+            )
         for name in ("streams", "finish"):
             if not isinstance(getattr(self, name), StreamRecipe):
                 raise KWScopeError(f"{name} in the training recipe must be an object of stream settings.")

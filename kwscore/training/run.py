@@ -118,7 +118,7 @@ def train_network(
 def teacher_recipe(epochs: int, pool: int, seed: int) -> TrainingRecipe:
     """How the teacher is trained: on the same shards as the networks that learn from it."""
     return TrainingRecipe(
-        name="teacher", seed=seed, epochs=epochs, pool=pool, lr=2.5e-3, weight_decay=1e-2, ema=0.998,
+        name="teacher", seed=seed, epochs=epochs, pool=pool, optimiser="adamw", lr=2.5e-3, weight_decay=1e-2, ema=0.998,
         mask_bands=8, mask_frames=20, mask_share=0.8,
     )  # fmt: skip
 

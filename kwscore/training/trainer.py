@@ -25,6 +25,7 @@ from kwscore.models.registry import create_model
 from kwscore.training.distill import SoftTargets, soft_loss
 from kwscore.training.parallel import Team
 from kwscore.training.recipe import TrainingRecipe
+from kwscore.training.soap import Soap
 from kwscore.training.teacher import Teacher
 
 Stores = Mapping[StreamRecipe, ShardStore]
@@ -121,7 +122,11 @@ class Trainer:
         self.ema = make(recipe)
         self.ema.load_state_dict(self.net.state_dict())
         trained = [p for p in self.net.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.AdamW(trained, lr=recipe.lr, weight_decay=recipe.weight_decay, foreach=True)
+        self.optimiser: torch.optim.Optimizer
+        if recipe.optimiser == "soap":
+            self.optimiser = Soap(trained, lr=recipe.lr, weight_decay=recipe.weight_decay)
+        else:
+            self.optimiser = torch.optim.AdamW(trained, lr=recipe.lr, weight_decay=recipe.weight_decay, foreach=True)
         self.epoch = 0
         self.step = 0
         self.history: list[dict[str, float]] = []

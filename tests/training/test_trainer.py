@@ -113,7 +113,15 @@ def test_recipe_files(tmp_path: Path) -> None:
     path.write_text('{"epochs": 3, "streams": {"snr": [0, 5]}}')
     recipe = load_recipe(path, {"seed": 9})
     assert (recipe.epochs, recipe.seed, recipe.streams.snr) == (3, 9, (0, 5))
-    wrong = ('{"epochs": "x"}', '{"batch": 0}', '{"lr": -1}', '{"streams": 5}', '{"a_range": [0.1]}', "[]")
+    wrong = (
+        '{"epochs": "x"}',
+        '{"optimiser": "sgd"}',
+        '{"batch": 0}',
+        '{"lr": -1}',
+        '{"streams": 5}',
+        '{"a_range": [0.1]}',
+        "[]",
+    )
     for text in (*wrong, '{"streams": {"frames": "a"}}', '{"streams": {"sound": 1}}', "{"):
         path.write_text(text)
         with pytest.raises(KWScopeError, match=r"recipe|JSON|fields?"):
