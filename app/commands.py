@@ -57,6 +57,7 @@ COMMANDS = (
     Command("fpga", "FPGA layout", ("F4",), "Layout", "Board and software side by side", menu="layout"),
     Command("full_screen", "Full screen", ("F11",), "Layout", checkable=True, menu="layout"),
     Command("theme", "Light / dark", ("T",), "Window", "Switch between light and dark", menu="view"),
+    Command("settings", "Settings…", ("Ctrl+,",), "Window", "Text size, colours and all else", menu="view"),
     Command("dismiss", "Dismiss, end enlargement", ("Escape",), "Window", direct=True),
     Command("help", "Keyboard shortcuts", ("F1", "?"), "Window", "Show all keys", menu="help"),
     Command("quit", "Quit", ("Ctrl+Q",), "Window", menu="view"),

@@ -15,8 +15,9 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QApplication
 
-from app import icons, theme
+from app import icons
 from app import settings as store
+from app import theme as themes
 from app.controller import Controller
 from app.sources import MICROPHONE, Choice, check
 from app.window import MainWindow
@@ -36,10 +37,9 @@ def application(choice: str) -> QApplication:
     app.setApplicationDisplayName("KWScope")
     app.setDesktopFileName("kwscope")
     app.setStyle("Fusion")
-    app.setFont(QFont(theme.load_fonts()))
-    app.setFont(theme.font(13))
+    app.setFont(QFont(themes.load_fonts()))
     app.setWindowIcon(icons.application_icon())
-    theme.apply(app, theme.resolve(choice))
+    themes.apply(app, themes.resolve(choice))
     return app
 
 
@@ -54,7 +54,8 @@ def run(
 
     ``source``: mic, demo or a file; None: what was used last, a microphone the first time. ``model``: name or path of
     a network. ``screenshot``: leave a picture here and close after ``seconds`` of sound (5 where not given).
-    ``theme``: auto, light or dark. ``KWSCOPE_WINDOW_SIZE`` (1280x720) in the environment sizes a picture's window.
+    ``theme``: a choice of ``app.theme.CHOICES``, for this window only. ``KWSCOPE_WINDOW_SIZE`` (1280x720) in the
+    environment sizes a picture's window.
     Returns 0, or 1 when no picture could be made. Raises KWScopeError for a file that is not there.
     """
     logging.basicConfig(level=logging.WARNING)
@@ -63,22 +64,23 @@ def run(
     choice = Choice.parse(source) if source else Choice.parse(settings.source or MICROPHONE.as_text())
     if source:
         check(choice)
-    if theme:
-        settings.theme = theme
     size = _window_size()
     if picturing:
         settings.geometry = settings.layout = ""
     detection, odd = _detection(settings)
-    app = application(settings.theme)
+    if settings.scale_percent != 100:
+        os.environ.setdefault("QT_SCALE_FACTOR", f"{settings.scale_percent / 100:g}")
+    app = application(theme or settings.theme)
     controller = Controller(choice, model or settings.model, detection, fall_back=not source)
-    window = MainWindow(controller, settings, keep=not picturing)
+    window = MainWindow(controller, settings, keep=not picturing, theme=theme or "")
     if picturing and size is not None:
         window.resize(*size)
     complaint = complaint or ("" if picturing else store.probe())
     for key, sentence in (("settings", complaint), ("detection", odd)):
         if sentence:
             window.notify(key, sentence, "warning")
-    window.ready.connect(controller.start)  # loading competes with painting for the interpreter: after the first frame
+    if picturing or source or settings.autostart:
+        window.ready.connect(controller.start)  # loading competes with painting for the interpreter: after a frame
     window.show()
     if app.platformName() == "offscreen":
         window.heard.connect(lambda word: print(f"{word.seconds:8.2f} s  {word.word:<6} {word.score:.2f}", flush=True))

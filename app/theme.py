@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalett
 from PySide6.QtWidgets import QApplication
 
 FONTS = Path(__file__).parent / "fonts"
-CHOICES = ("auto", "light", "dark")
+CHOICES = ("auto", "light", "dark", "contrast")
 
 # Ten words, silence, unknown. Hues after P. Tol's colour-blind-safe "muted" set; each line is also labelled directly.
 _LIGHT_SERIES = (
@@ -50,7 +50,7 @@ class Theme:
 
     @property
     def dark(self) -> bool:
-        return self.name == "dark"
+        return QColor(self.window).lightness() < 128
 
     def colour(self, field: str, alpha: float = 1.0) -> QColor:
         """The named colour with an opacity of 0..1."""
@@ -104,12 +104,55 @@ DARK = Theme(
 )
 
 
+CONTRAST = Theme(
+    name="contrast",
+    window="#000000",
+    surface="#000000",
+    raised="#16191D",
+    plot="#000000",
+    text="#FFFFFF",
+    muted="#D3DAE2",
+    line="#8B96A3",
+    grid="#30363D",
+    accent="#FFC400",
+    on_accent="#000000",
+    good="#6BE89A",
+    warn="#FFD166",
+    bad="#FF9C94",
+    wave="#9CCBFF",
+    truth="#D3DAE2",
+    series=(
+        "#8CC4FF", "#FFA3B1", "#74E692", "#F0AEE8", "#FFDC7A", "#BDB2FF", "#79E8D8", "#FF9CC4", "#E2E37A", "#A8DFFF",
+        "#B6BFC9", "#E3E8ED",
+    ),
+    experts=("#7CBDF0", "#FFD166", "#A6DDAE"),
+    blocks=("#8CCBFF", "#FF9FD6", "#C4EC76"),
+)  # fmt: skip
+"""Every text at 7:1 or more against what it stands on (WCAG AAA); lines of controls at 3:1."""
+
+
 def resolve(choice: str) -> Theme:
-    """The theme for ``auto`` (as the desktop is), ``light`` or ``dark``."""
+    """The theme for ``auto`` (as the desktop is), ``light``, ``dark`` or ``contrast``."""
     if choice == "auto":
         dark = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
         return DARK if dark else LIGHT
-    return DARK if choice == "dark" else LIGHT
+    return {"dark": DARK, "contrast": CONTRAST}.get(choice, LIGHT)
+
+
+_text_scale = 1.0
+
+
+def set_text_scale(percent: int) -> bool:
+    """Scale all text made by ``font`` from now on; return whether that is new: then apply the theme anew, as widgets
+    keep their fonts."""
+    global _text_scale
+    before, _text_scale = _text_scale, percent / 100
+    return before != _text_scale
+
+
+def scaled(pixels: float) -> int:
+    """A length that grows with the text: heights of rows, widths of columns of figures."""
+    return round(pixels * _text_scale)
 
 
 def load_fonts() -> str:
@@ -124,11 +167,11 @@ def load_fonts() -> str:
 
 
 def font(pixels: float, weight: QFont.Weight = QFont.Weight.Normal, family: str | None = None) -> QFont:
-    """The application's font at a size in device-independent pixels, with tabular figures."""
+    """The application's font at a size in device-independent pixels at 100 % text size, with tabular figures."""
     made = QFont(QApplication.font())
     if family is not None:
         made.setFamilies([family, *made.families()])
-    made.setPixelSize(max(1, round(pixels)))
+    made.setPixelSize(max(1, round(pixels * _text_scale)))
     made.setWeight(weight)
     made.setFeature(QFont.Tag("tnum"), 1)
     return made
@@ -136,6 +179,7 @@ def font(pixels: float, weight: QFont.Weight = QFont.Weight.Normal, family: str 
 
 def apply(app: QApplication, theme: Theme) -> None:
     """Give the whole application the theme's palette and style sheet (Fusion underneath)."""
+    app.setFont(font(13))
     app.setPalette(_palette(theme))
     app.setStyleSheet(_style_sheet(theme))
 

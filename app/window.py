@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
-from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -19,7 +18,7 @@ from PySide6.QtGui import (
     QResizeEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QMenu, QTabWidget, QToolBar, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QTabWidget, QToolBar, QWidget
 
 from app import settings as store
 from app import theme as themes
@@ -45,7 +44,6 @@ from app.window_commands import WindowCommands
 from app.zoom import nearest
 from kwscore.stream.detection import DetectionSettings
 
-FRAME_MS = 33
 SAVE_MS = 3000  # a crash or a power cut loses no more settings than these
 STATUS_EVERY = 8  # frames
 
@@ -56,12 +54,17 @@ class MainWindow(WindowCommands):
     heard = Signal(object)  # Detected
     ready = Signal()  # the first frame has been painted
 
-    def __init__(self, controller: Controller, settings: store.Settings, *, keep: bool = True) -> None:
-        """``keep``: remember layout and settings on closing."""
+    def __init__(self, controller: Controller, settings: store.Settings, *, keep: bool = True, theme: str = "") -> None:
+        """``keep``: remember layout and settings on closing. ``theme``: for this window only, instead of the settings'
+        (a choice of ``app.theme.CHOICES``)."""
         super().__init__()
         self.controller, self.settings, self.keep = controller, settings, keep
+        self.theme_choice = theme or settings.theme
         self.feed = controller.feed
-        self.theme = themes.resolve(settings.theme)
+        self.theme = themes.resolve(self.theme_choice)
+        app = QApplication.instance()
+        if themes.set_text_scale(settings.text_percent) and isinstance(app, QApplication):
+            themes.apply(app, self.theme)
         self.display = Display(self.feed)
         self.setWindowTitle("KWScope")
         self.setObjectName("window")
@@ -78,7 +81,7 @@ class MainWindow(WindowCommands):
         self._restore()
         self.timer = QTimer(self)
         self.timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self.timer.setInterval(FRAME_MS)
+        self.timer.setInterval(1000 // settings.frame_rate)
         self.timer.timeout.connect(self.tick)
         self.timer.start()
         self._saved = asdict(settings)
@@ -180,9 +183,9 @@ class MainWindow(WindowCommands):
         self.display.pitch = nearest(self.settings.pitch)
         self.resize(1600, 1000)
         if self.settings.geometry:
-            self.restoreGeometry(_decode(self.settings.geometry))
+            self.restoreGeometry(store.decode_state(self.settings.geometry))
         self._sized = bool(self.settings.layout) and self.arrangement.restore(
-            _decode(self.settings.layout), store.VERSION
+            store.decode_state(self.settings.layout), store.VERSION
         )
         self.sized = {key for key in keys_in(Area.BELOW) if not self.docks[key].isHidden()}
         self.banner_bar.setVisible(bool(self.banner.rows))
@@ -279,7 +282,7 @@ class MainWindow(WindowCommands):
         self.toolbar.fill_network_menu()
 
     def _system_theme(self, _scheme: object) -> None:
-        if self.settings.theme == "auto":
+        if self.theme_choice == "auto":
             self.apply_theme(themes.resolve("auto"))
 
     def _layout_changed(self, _visible: bool = False) -> None:
@@ -327,7 +330,7 @@ class MainWindow(WindowCommands):
 
     def save_changes(self) -> None:
         """Save settings where they differ from what was saved last; trouble becomes a message."""
-        self._collect()
+        self.collect()
         now = asdict(self.settings)
         if now != self._saved:
             self._saved = now
@@ -336,16 +339,8 @@ class MainWindow(WindowCommands):
     def remember(self) -> str:
         """Save settings; return a sentence when that failed."""
         self.arrangement.end_enlargement()
-        self._collect()
+        self.collect()
         return store.save(self.settings)
-
-    def _collect(self) -> None:
-        kept = self.settings
-        kept.pitch = self.display.pitch
-        kept.geometry = _encode(self.saveGeometry())
-        if self.arrangement.enlarged is None:
-            kept.layout = _encode(self.saveState(store.VERSION))
-        kept.detection = self.detection.as_dict()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Save, stop painting, stop the worker; nothing here waits longer than the controller's deadline."""
@@ -371,14 +366,3 @@ def _strip(name: str, widget: QWidget) -> QToolBar:
     bar.setStyleSheet("QToolBar { padding: 0; border: none; }")
     bar.addWidget(widget)
     return bar
-
-
-def _encode(data: QByteArray) -> str:
-    return base64.b64encode(data.data()).decode("ascii")
-
-
-def _decode(text: str) -> QByteArray:
-    try:
-        return QByteArray(base64.b64decode(text, validate=True))
-    except ValueError:
-        return QByteArray()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow
 
@@ -21,6 +21,7 @@ from app.dock import Dock
 from app.feature import Feature
 from app.help import ShortcutOverlay
 from app.history_feed import HistoryFeed
+from app.panels.detection import DetectionPanel
 from app.panels.log import LogPanel
 from app.panels.timepanel import TimePanel
 from app.presets import find
@@ -29,6 +30,10 @@ from app.statusbar import StatusBar
 from app.timeline import Timeline
 from app.toolbar import ToolBar
 from app.zoom import PITCHES, nearest
+from kwscore.stream.detection import DetectionSettings
+
+if TYPE_CHECKING:
+    from app.settings_dialog import SettingsDialog
 
 SOUND_FILES = "Sound and playlists (*.wav *.flac *.ogg *.opus *.mp3 *.aiff *.aif *.json);;All files (*)"
 NETWORK_FILES = "Networks (*.safetensors *.pt);;All files (*)"
@@ -37,10 +42,14 @@ NETWORK_FILES = "Networks (*.safetensors *.pt);;All files (*)"
 class WindowCommands(QMainWindow):
     """The base of the main window, which makes the parts that are named here."""
 
+    preference_changed = Signal(str)  # name
+
     controller: Controller
     settings: store.Settings
     feed: HistoryFeed
     theme: themes.Theme
+    theme_choice: str  # of app.theme.CHOICES
+    timer: QTimer
     display: Display
     actions_by_name: dict[str, QAction]
     arrangement: Arrangement
@@ -50,12 +59,23 @@ class WindowCommands(QMainWindow):
     status: StatusBar
     overlay: ShortcutOverlay
     log: LogPanel
+    detection: DetectionPanel
     time_panels: dict[str, TimePanel]
     panels: dict[str, Any]
     docks: dict[str, Dock]
     features: list[Feature]
     sized: set[str]  # panels below that got a height of their own
+    settings_dialog: SettingsDialog | None = None
     chosen_network: str | None = None  # by the user, in this window
+
+    def collect(self) -> None:
+        """Bring ``settings`` up to date with the window."""
+        kept = self.settings
+        kept.pitch = self.display.pitch
+        kept.geometry = store.encode_state(self.saveGeometry())
+        if self.arrangement.enlarged is None:
+            kept.layout = store.encode_state(self.saveState(store.VERSION))
+        kept.detection = self.detection.as_dict()
 
     def notify(self, key: str, text: str, level: str = "error") -> None:
         """Show one sentence; an empty one takes the message with this key away."""
@@ -158,8 +178,7 @@ class WindowCommands(QMainWindow):
             self.save_picture(_with_suffix(name, ".png"))
 
     def do_theme(self) -> None:
-        self.settings.theme = "light" if self.theme.dark else "dark"
-        self.apply_theme(themes.resolve(self.settings.theme))
+        self.set_preference("theme", "light" if self.theme.dark else "dark")
 
     def do_full_screen(self, on: bool) -> None:
         if on:
@@ -190,6 +209,18 @@ class WindowCommands(QMainWindow):
         if self.arrangement.enlarged is not None:
             self.arrangement.end_enlargement()
         self.banner.dismiss_all()
+
+    def do_settings(self) -> None:
+        if self.settings_dialog is None:
+            from app.settings_dialog import SettingsDialog
+
+            self.settings_dialog = SettingsDialog(self, self)
+            self.preference_changed.connect(self.settings_dialog.show_values)
+        self.settings_dialog.show_values()
+        self.settings_dialog.show()
+        self.settings_dialog.raise_()
+        self.settings_dialog.activateWindow()
+        self.settings_dialog.search.setFocus()
 
     def do_help(self) -> None:
         self.overlay.toggle()
@@ -230,6 +261,41 @@ class WindowCommands(QMainWindow):
         place = PITCHES.index(nearest(self.display.pitch)) + steps
         self.display.pitch = PITCHES[min(max(place, 0), len(PITCHES) - 1)]
 
+    def set_preference(self, name: str, value: Any) -> None:
+        """Set one preference, effective at once where it can be. Raises KWScopeError for a value it does not take."""
+        row = next(row for row in store.PREFERENCES if row.name == name)
+        setattr(self.settings, name, row.check(value))
+        if name == "theme":
+            self.theme_choice = value
+            self.apply_theme(themes.resolve(value))
+        elif name == "text_percent":
+            themes.set_text_scale(value)
+            self.apply_theme(self.theme)
+        elif name == "pitch":
+            self.display.pitch = value
+        elif name == "frame_rate":
+            self.timer.setInterval(1000 // value)
+        self.preference_changed.emit(name)
+
+    def import_settings(self, path: Path) -> str:
+        """Take over the settings of an exported file, all or none; return a sentence that says so. Raises
+        KWScopeError."""
+        values = store.read_export(path)
+        for name, value in values.items():
+            if name == "layout":
+                self.arrangement.restore(store.decode_state(value), store.VERSION)
+            elif name == "detection":
+                self.detection.set_settings(DetectionSettings.from_dict(value), announce=True)
+            else:
+                self.set_preference(name, value)
+        return f"{len(values)} settings were taken over from {path}."
+
+    def export_settings(self, path: Path) -> str:
+        """Write the settings as they are now; return a sentence that says so. Raises KWScopeError."""
+        self.collect()
+        store.export(self.settings, path)
+        return f"The settings were written to {path}."
+
     def apply_theme(self, theme: themes.Theme) -> None:
         self.theme = theme
         app = QApplication.instance()
@@ -246,6 +312,8 @@ class WindowCommands(QMainWindow):
         ):
             part.set_theme(theme)
         self.overlay.theme = theme
+        if self.settings_dialog is not None:
+            self.settings_dialog.set_theme(theme)
 
     def export_to(self, path: Path) -> None:
         """Write the detections; trouble becomes a message."""

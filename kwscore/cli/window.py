@@ -22,6 +22,7 @@ class Theme(StrEnum):
     auto = "auto"
     light = "light"
     dark = "dark"
+    contrast = "contrast"
 
 
 def no_screen() -> str:
