@@ -82,11 +82,11 @@ def _figures(card: dict[str, Any]) -> dict[str, Any]:
     rows = card.get("validation")
     by_name = {row.get("condition"): row for row in rows if isinstance(row, dict)} if isinstance(rows, list) else {}
     clean = by_name.get("clean", {})
-    noisy = [by_name.get(f"{noise} 0 dB", {}).get("accuracy") for noise in ("white", "pink", "factory", "street")]
-    complete = all(isinstance(value, int | float) for value in noisy)
+    found = [by_name.get(f"{noise} 0 dB", {}).get("accuracy") for noise in ("white", "pink", "factory", "street")]
+    noisy = [float(value) for value in found if isinstance(value, int | float)]
     return {
         "accuracy": clean.get("accuracy"),
-        "noise": round(sum(noisy) / len(noisy), 2) if complete else None,
+        "noise": round(sum(noisy) / len(noisy), 2) if len(noisy) == len(found) else None,
         "clips": clean.get("clips"),
     }
 

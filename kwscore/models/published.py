@@ -22,12 +22,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kwscore.errors import KWScopeError
+from kwscore.models.calibration import CALIBRATION
 from kwscore.models.checkpoint import load_strictly, model_hash
 from kwscore.models.cnn import CnnBaseline
 from kwscore.models.config import ALIASES, BASELINES, REGISTRY, NetworkConfig
 from kwscore.models.network import NanoMamba
 from kwscore.models.registry import create_model
-from kwscore.models.ssm import CALIBRATION
 
 State = dict[str, Tensor]
 _BLOCK = re.compile(r"blocks\.(\d+)\.sa_ssm\.(.+)")

@@ -14,12 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kwscore.constants import N_MELS
+from kwscore.models.calibration import CALIBRATION, DEFAULT_CALIBRATION
 from kwscore.models.config import NetworkConfig
 from kwscore.models.functions import SelectiveScan
 
-CALIBRATION = ("delta_floor_min", "delta_floor_max", "epsilon_min", "epsilon_max", "bgate_floor")
-"""Names of the calibration buffers of every block."""
-DEFAULT_CALIBRATION = {"v1": (0.05, 0.15, 0.08, 0.20, 0.3), "v2": (0.03, 0.15, 0.05, 0.30, 0.2)}
 HALF_SATURATION = 0.05
 """Initial half-saturation of the SNR in v2 and NC."""
 STATIONARY_DISCOUNT = 0.4

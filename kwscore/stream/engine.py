@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from kwscore.constants import HOP, WINDOW
 from kwscore.errors import KWScopeError
+from kwscore.models.calibration import CALIBRATION, kind_of
 from kwscore.models.checkpoint import load_arrays, model_hash
 from kwscore.models.config import NetworkConfig
 from kwscore.stream import layout, loading
@@ -20,6 +21,7 @@ from kwscore.stream.step import run
 from kwscore.stream.telemetry import Telemetry
 from kwscore.stream.weights import Arrays, make_shape, pack
 
+_CALIBRATION = [layout.DELTA_MIN, layout.DELTA_MAX, layout.EPSILON_MIN, layout.EPSILON_MAX, layout.GATE_FLOOR]
 _BATCH = 128
 """Frames per call of the compiled step: telemetry of one call shares memory, so this bounds what one record keeps."""
 
@@ -93,6 +95,26 @@ class StreamEngine:
             if mine.shape != given.shape or mine.dtype != given.dtype:
                 raise KWScopeError(f"The state's {name!r} is not one of {self.name}: use a state of this network.")
         self._fill(state)
+
+    @property
+    def calibration(self) -> NDArray[np.float32]:
+        """A copy of the five constants of every block, (blocks, 5) in the order of ``models.calibration.CALIBRATION``.
+
+        Assigning such an array counts from the next frame on (see ``Calibrator``); it is no part of the stream's state,
+        stays through ``reset``, and does not change ``model_hash``, which names the weights as loaded.
+        Raises KWScopeError for another shape, or what is not finite; a network without SSM has none to set.
+        """
+        return self._weights.block[:, _CALIBRATION].copy()
+
+    @calibration.setter
+    def calibration(self, values: NDArray[np.floating]) -> None:
+        kind_of(self.config)
+        given = np.asarray(values, np.float32)
+        if given.shape != (self.blocks, len(CALIBRATION)) or not np.isfinite(given).all():
+            raise KWScopeError(
+                f"The calibration of {self.name} is {self.blocks} rows of five finite numbers: {', '.join(CALIBRATION)}."
+            )
+        self._weights.block[:, _CALIBRATION] = given  # in place: the compiled step holds this array
 
     @property
     def state_bytes(self) -> int:

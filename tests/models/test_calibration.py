@@ -7,8 +7,14 @@ import torch
 
 import kwscore
 from kwscore.errors import KWScopeError
-from kwscore.models.calibration import PROFILES, set_calibration, values_for_snr
-from kwscore.models.ssm import CALIBRATION
+from kwscore.models.calibration import (
+    CALIBRATION,
+    PROFILES,
+    calibration_values,
+    profile_for_snr,
+    set_calibration,
+    values_for_snr,
+)
 
 
 def _values(net: torch.nn.Module, block: int) -> list[float]:
@@ -38,11 +44,19 @@ def test_continuous_profile_ends() -> None:
     assert values_for_snr(2.5, "v2") == (0.02, 0.15, 0.04, 0.35, 0.25)
 
 
+def test_named_profiles_by_snr() -> None:
+    found = [profile_for_snr(snr) for snr in (25.0, 20.0, 19.9, 10.0, 0.0, -0.1, -20.0)]
+    assert found == ["clean", "clean", "light", "light", "moderate", "extreme", "extreme"]
+    assert calibration_values(5, "v1") == values_for_snr(5.0, "v1")
+
+
 def test_refusals() -> None:
     net = kwscore.create_model("NanoMamba-Tiny")
     with pytest.raises(KWScopeError, match="no calibration profile 'loud'; there are: default, clean"):
         set_calibration(net, "loud")
     with pytest.raises(KWScopeError, match="five finite numbers"):
         set_calibration(net, (0.1, 0.2))
+    with pytest.raises(KWScopeError, match="five finite numbers"):
+        set_calibration(net, float("nan"))
     with pytest.raises(KWScopeError, match="no state-space model"):
         set_calibration(kwscore.create_model("NC-TCN-20K"), "clean")

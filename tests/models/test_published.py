@@ -13,10 +13,10 @@ from torch import Tensor
 
 import kwscore
 from kwscore.errors import KWScopeError
+from kwscore.models.calibration import CALIBRATION
 from kwscore.models.cnn import CnnBaseline
 from kwscore.models.network import NanoMamba
 from kwscore.models.published import CURRENT
-from kwscore.models.ssm import CALIBRATION
 
 Old = dict[str, float]
 
