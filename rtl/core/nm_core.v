@@ -34,7 +34,8 @@ module nm_core (
     input  wire [15:0] w_addr,
     input  wire [7:0]  w_data,
     output wire [7:0]  w_rdata,
-    output wire        w_accept
+    output wire        w_accept,
+    output wire        busy        // a frame or INIT is being computed
 );
 
   localparam [9:0] WINDOW = 10'd512, HOP = 10'd160;
@@ -169,6 +170,7 @@ module nm_core (
   assign res_cycles = cycles_q;
   assign res_frame = done_q;
   assign res_zero = zero_q;
+  assign busy = state_q == START || state_q == COMPUTE;
 
 endmodule
 

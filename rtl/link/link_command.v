@@ -6,7 +6,7 @@
 `include "protocol.vh"
 
 module link_command #(
-    parameter WEIGHT_BYTES = 16384,
+    parameter [15:0] WEIGHT_BYTES = 16'd16384,
     parameter [15:0] MASK = 16'h007F,          // fields that the core can send
     parameter FEATURES = 0,                    // 1: the core takes FEAT_FRAME
     parameter [31:0] MODEL_ID = 32'd0,         // of the weights in the bitstream, 0 for none
@@ -70,7 +70,7 @@ module link_command #(
 
   localparam [3:0] IDLE = 4'd0, ARGS = 4'd1, CHECK = 4'd2, LOAD = 4'd3, CRC = 4'd4, COMMIT = 4'd5, FILL = 4'd6;
   localparam [3:0] COPY = 4'd7, FEAT = 4'd8, HOLD = 4'd9, POST = 4'd10, QUIET = 4'd11, DONE = 4'd12;
-  localparam [31:0] CAPACITY = WEIGHT_BYTES;
+  localparam [31:0] CAPACITY = {16'd0, WEIGHT_BYTES};
   localparam [31:0] HOP = {16'd0, `KWS_HOP};
   localparam [7:0] MAX_FILL = `KWS_MAX_FILL;
   // What happens once the answer is out (QUIET), or before it (HOLD).

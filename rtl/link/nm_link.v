@@ -23,7 +23,7 @@ module nm_link #(
     parameter [63:0] BUILD = 64'd0,            // of the sources' hash, first byte lowest
     parameter [31:0] TAG = 32'h204D4953,       // "SIM ", first letter lowest
     parameter [31:0] MODEL_ID = 32'd0,         // of the weights in the bitstream, 0 for none
-    parameter WEIGHT_BYTES = 16384,
+    parameter [15:0] WEIGHT_BYTES = 16'd16384,
     parameter [15:0] MASK = 16'h007F,
     parameter FEATURES = 0,
     parameter [7:0] N_MELS = 8'd40,
@@ -83,7 +83,6 @@ module nm_link #(
 
   localparam [3:0] MAX_ERRORS = `KWS_MAX_FRAMING_ERRORS;
   localparam [15:0] RX_FIFO = 16'd2048;  // bytes of samples in pcm_fifo
-  localparam [15:0] WEIGHT_BYTES16 = WEIGHT_BYTES;
   localparam [0:0] FEATURES1 = FEATURES != 0;
 
   // ---- line in --------------------------------------------------------------------------------------------------
@@ -253,7 +252,7 @@ module nm_link #(
   // ---- answers --------------------------------------------------------------------------------------------------
   wire [7:0]   mode_bits = {5'd0, FEATURES1, halted, weights_valid};
   wire [351:0] info = {
-    16'd0, TAG, `KWS_MAX_FILL, CHANNELS, BLOCKS, EXPERTS, CLASSES, N_MELS, MASK, WEIGHT_BYTES16, RX_FIFO,
+    16'd0, TAG, `KWS_MAX_FILL, CHANNELS, BLOCKS, EXPERTS, CLASSES, N_MELS, MASK, WEIGHT_BYTES, RX_FIFO,
     `KWS_MAX_PAYLOAD, `KWS_HOP, CLOCK_HZ, model_id, BUILD, mode_bits, `KWS_VERSION, `KWS_INFO_MAGIC
   };
 

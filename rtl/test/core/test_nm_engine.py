@@ -9,7 +9,7 @@ from cocotb.triggers import FallingEdge, RisingEdge
 
 from kwscore.fixed.engine import FixedEngine
 from kwscore.fixed.image import Image
-from rtl.test.core.images import test_image
+from rtl.test.images import test_image
 from rtl.tools.compare import compare
 from rtl.tools.model import Machine
 from rtl.tools.program import Builder

@@ -6,9 +6,6 @@ module tb_nm_link #(
     parameter FEATURES = 1,
     parameter CONFIRM_CYCLES = 60_000
 ) (
-`ifndef __ICARUS__
-    input  wire clk,
-`endif
     input  wire rst,
     output wire [11:0] divisor,
     input  wire rx_framing_error,
@@ -44,10 +41,8 @@ module tb_nm_link #(
     output wire body_busy
 );
 
-`ifdef __ICARUS__  // where a clock from Python would cost most of the time
-  reg clk = 1'b0;
+  reg clk = 1'b0;  // one from Python would cost most of the time
   always #10 clk = ~clk;
-`endif
 
   wire rx_valid;
   wire [7:0] rx_data;

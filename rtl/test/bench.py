@@ -17,7 +17,7 @@ async def start(dut: Any, **initial: int) -> None:
     """Clock and reset; the inputs named in ``initial`` get their values first."""
     for name, value in initial.items():
         getattr(dut, name).value = value
-    if not (dut._name.startswith("tb_") and "icarus" in cocotb.SIM_NAME.lower()):  # those have a clock of their own
+    if not dut._name.startswith("tb_"):  # those have a clock of their own
         cocotb.start_soon(Clock(dut.clk, PERIOD, "ns").start())
     if hasattr(dut, "rst"):
         dut.rst.value = 1

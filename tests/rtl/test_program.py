@@ -12,7 +12,7 @@ from kwscore.fixed.engine import FixedEngine
 from kwscore.fixed.image import Image
 from rtl.syn import report as synthesis
 from rtl.syn.report import CEILING, source_hash
-from rtl.test.core.images import test_image as network
+from rtl.test.images import test_image as network
 from rtl.tools import isa
 from rtl.tools.compare import compare
 from rtl.tools.generate import MEM, TINY, files

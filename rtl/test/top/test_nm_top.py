@@ -1,17 +1,19 @@
-"""nm_uart_link through its two wires: bits in, bits out, rates changed and lost."""
+"""nm_top through its two wires: bits in, bits out, rates changed and lost."""
+
+from dataclasses import replace
 
 import cocotb
 from bench import PERIOD, cycles, start
 from cocotb.triggers import FallingEdge, Timer
-from core_model import HardwareCore, ReferenceCore
+from core_model import ReferenceCore
 
 from kwscore.board import protocol as p
 from kwscore.board.device import Device
 from kwscore.board.framing import FrameDecoder
+from rtl.tools import isa
 
 DEFAULT = 8
 CONFIRM = 60_000
-INPUTS = HardwareCore.INPUTS | {"pcm_ready": 0, "feat_ready": 0, "body_valid": 0, "body_data": 0}
 
 
 class Wires:
@@ -53,8 +55,10 @@ class Wires:
 
 @cocotb.test()
 async def conversation_at_several_rates(dut):
-    await start(dut, rxd=1, **INPUTS)
-    device = Device(ReferenceCore())
+    await start(dut, rxd=1)
+    core = ReferenceCore()
+    core.info = replace(core.info, mask=p.FULL_MASK, weight_bytes=isa.LITERAL_BYTE)
+    device = Device(core)
 
     def expected(message, seq):
         (frame,) = FrameDecoder().feed(device.receive(p.to_wire(message, seq), 0.0))
@@ -72,7 +76,7 @@ async def conversation_at_several_rates(dut):
 
 @cocotb.test()
 async def an_unconfirmed_rate_is_undone(dut):
-    await start(dut, rxd=1, **INPUTS)
+    await start(dut, rxd=1)
     wires = Wires(dut)
     assert (await wires.ask(p.SetBaud(16), 1)).type == p.Type.ACK
     await cycles(dut, CONFIRM + 200)
@@ -81,7 +85,7 @@ async def an_unconfirmed_rate_is_undone(dut):
 
 @cocotb.test()
 async def a_wrong_rate_and_a_break_bring_the_default_back(dut):
-    await start(dut, rxd=1, **INPUTS)
+    await start(dut, rxd=1)
     wires = Wires(dut)
     for trouble in ("slow", "break"):
         wires.divisor = DEFAULT

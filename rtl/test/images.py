@@ -7,7 +7,7 @@ from pathlib import Path
 from kwscore.errors import KWScopeError
 from kwscore.fixed.image import Image
 
-KEPT = Path(__file__).resolve().parents[2] / "build" / "test-image.kwsf"
+KEPT = Path(__file__).resolve().parents[1] / "build" / "test-image.kwsf"
 
 
 def test_image() -> Image:

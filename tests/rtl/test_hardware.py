@@ -1,0 +1,66 @@
+"""The hardware: lint, generated numbers, and the cocotb tests of its modules on the simulators that are here."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kwscore.board import verilog
+from rtl.test.run import GROUPS, TESTS, missing
+
+ON_VERILATOR = ("cobs_decoder",)
+"""Compiling takes longer than simulating: the other modules run there by `make -C rtl test SIM=verilator`."""
+
+
+def _run(folder: Path, *command: str) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout[-6000:]}{done.stderr[-3000:]}"
+
+
+def _simulate(repository: Path, sim: str, top: str) -> None:
+    if lacking := missing(sim):
+        pytest.skip(f"{lacking} is not installed")
+    _run(repository, sys.executable, "rtl/test/run.py", "--sim", sim, top)
+
+
+def _modules(repository: Path) -> list[Path]:
+    return [path for group in GROUPS for path in sorted((repository / "rtl" / group).glob("*.v"))]
+
+
+def test_the_numbers_in_verilog_are_those_of_the_protocol() -> None:
+    assert verilog.HEADER.read_text(encoding="utf-8") == verilog.text(), "renew it with make -C rtl header"
+
+
+def test_every_module_has_a_licence_and_its_own_file(repository: Path) -> None:
+    files = _modules(repository)
+    assert len(files) >= 25
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith("// SPDX-License-Identifier: MIT\n"), path.name
+        assert "`default_nettype none" in text, path.name
+        assert re.findall(r"^module (\w+)", text, re.MULTILINE) == [path.stem]
+
+
+@pytest.mark.timeout(600)
+def test_lint_finds_nothing(repository: Path) -> None:
+    for tool in ("make", "verilator", "iverilog", "yosys"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    _run(repository / "rtl", "make", "-s", "lint")
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("top", sorted(TESTS))
+def test_simulation(repository: Path, top: str) -> None:
+    _simulate(repository, "icarus", top)
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("top", ON_VERILATOR)
+def test_simulation_on_verilator(repository: Path, top: str) -> None:
+    _simulate(repository, "verilator", top)
