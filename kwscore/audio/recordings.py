@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kwscore.audio.file import read_audio
 from kwscore.audio.noise import CROSSFADE, PUBLISHED_NOISES, Float, SyntheticNoise
@@ -29,13 +30,22 @@ class NoiseStream(Protocol):
 class RecordedNoise:
     """A recording at RMS 1, begun at a random point and repeated for ever, its ends crossfaded over 0.2 s.
 
+    ``samples``: the recording (n,) int16 at 16 kHz where it has been read already; ``path`` then only names it.
     Raises KWScopeError for a file that cannot be read or is silent.
     """
 
-    def __init__(self, path: str | Path, rng: np.random.Generator, name: str | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        rng: np.random.Generator,
+        name: str | None = None,
+        *,
+        samples: NDArray[np.int16] | None = None,
+    ) -> None:
         self.path = Path(path)
         self.name = name or self.path.stem
-        x = read_audio(self.path, LONGEST).astype(np.float32) / np.float32(32768)
+        read = read_audio(self.path, LONGEST) if samples is None else samples
+        x = read.astype(np.float32) / np.float32(32768)
         fade = min(CROSSFADE, len(x) // 4)
         if fade:
             ramp = (np.arange(fade, dtype=np.float32) + np.float32(0.5)) * np.float32(np.pi / 2 / fade)

@@ -15,7 +15,20 @@ import typer
 from typer.core import TyperGroup
 
 from kwscore import __version__
-from kwscore.cli import bench, classify, data, devices, evaluate, export, listen, models, reproduce, train, window
+from kwscore.cli import (
+    bench,
+    classify,
+    data,
+    devices,
+    evaluate,
+    experiment,
+    export,
+    listen,
+    models,
+    reproduce,
+    train,
+    window,
+)
 from kwscore.errors import KWScopeError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -61,6 +74,7 @@ def _commands() -> None:
     app.command(short_help="Train a teacher for --teacher.")(train.train_teacher)
     app.command(short_help="Accuracy in every condition.")(evaluate.evaluate)
     app.command(short_help="Compare with the recorded and published figures.")(reproduce.reproduce)
+    app.add_typer(experiment.app, name="experiment")
     app.add_typer(data.app, name="data")
     app.add_typer(export.app, name="export")
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from kwscore.constants import N_CLASSES, SILENCE, UNKNOWN
 from kwscore.data.augment import from_pcm
 from kwscore.data.shards import read_arrays, write_arrays
 from kwscore.data.validation import CONDITIONS, ValidationMix
-from kwscore.models.network import NanoMamba
+
+if TYPE_CHECKING:
+    import torch
+
+    from kwscore.models.network import NanoMamba
 
 MEAN_NOISES = ("white 0 dB", "pink 0 dB", "factory 0 dB", "street 0 dB")
 
@@ -70,6 +73,8 @@ def stream_features(
     net: NanoMamba, audio: NDArray[np.int16], batch: int = 64
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mel magnitudes and SNR (n, T, 40) of int16 streams (n, samples)."""
+    import torch
+
     mels, snrs = [], []
     with torch.no_grad():
         for start in range(0, len(audio), batch):
@@ -83,6 +88,8 @@ def logits_of(
     net: Reader, mel: NDArray[np.floating], snr: NDArray[np.floating], batch: int = 128
 ) -> NDArray[np.float32]:
     """Logits (n, 12) at the last frame, from features (n, T, 40)."""
+    import torch
+
     out = []
     with torch.no_grad():
         for start in range(0, len(mel), batch):
@@ -124,6 +131,8 @@ def evaluate(
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Score]:
     """Scores from the waveforms themselves: what tables report."""
+    import torch
+
     net.eval()
     scores = []
     for condition in conditions:

@@ -116,11 +116,11 @@ def in_this_process(units: Sequence[Unit], data: EvaluationSet) -> Iterator[tupl
 
 # results -------------------------------------------------------------------------------------------------------------
 @cache
-def code_key() -> str:
-    """12 hex digits of the sources that the numbers depend on."""
+def code_key(names: tuple[str, ...] = _CODE) -> str:
+    """12 hex digits of the sources that the numbers depend on: folders and files of ``kwscore``."""
     root = Path(kwscore.__file__).parent
     digest = hashlib.sha256()
-    for name in _CODE:
+    for name in names:
         for path in sorted((root / name).glob("*.py")) if (root / name).is_dir() else [root / name]:
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

@@ -140,7 +140,7 @@ def _curve(
         if len(found) != len(noises):
             continue
         shares = [100 * np.trace(c) / c.sum() for c in found]
-        bounds = [wilson(int(np.trace(c)), int(c.sum())) for c in found]
+        bounds = [wilson(round(np.trace(c)), round(c.sum())) for c in found]
         x.append(snr)
         y.append(float(np.mean(shares)))
         low.append(float(np.mean([b[0] for b in bounds])))
@@ -153,7 +153,7 @@ def _curve(
     clean = counts.get((*line, "", 0.0))
     if clean is not None:
         share = 100 * np.trace(clean) / clean.sum()
-        ends = wilson(int(np.trace(clean)), int(clean.sum()))
+        ends = wilson(round(np.trace(clean)), round(clean.sum()))
         at = snrs[-1] + 1.4 * step + aside
         axes.errorbar(
             [at], [share], [[share - ends[0]], [ends[1] - share]], label=None if x else name,

@@ -1,0 +1,42 @@
+"""Pause, go on, cancel: from any thread, obeyed between two clips."""
+
+from __future__ import annotations
+
+import threading
+
+
+class Cancelled(Exception):
+    """The experiment was asked to end; what is finished is kept."""
+
+
+class Control:
+    """Shared by whoever runs an experiment and whoever watches it."""
+
+    def __init__(self) -> None:
+        self._may_run = threading.Event()
+        self._may_run.set()
+        self._cancelled = False
+
+    @property
+    def paused(self) -> bool:
+        return not self._may_run.is_set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled
+
+    def pause(self) -> None:
+        self._may_run.clear()
+
+    def go_on(self) -> None:
+        self._may_run.set()
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._may_run.set()
+
+    def check(self) -> None:
+        """Wait while paused. Raises Cancelled."""
+        self._may_run.wait()
+        if self._cancelled:
+            raise Cancelled

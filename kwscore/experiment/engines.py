@@ -1,0 +1,129 @@
+"""The engines that a plan names, opened for one network and closed again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kwscore.errors import KWScopeError
+from kwscore.experiment.plan import BOARD, Plan
+from kwscore.stream.telemetry import Engine
+
+if TYPE_CHECKING:
+    from kwscore.fixed.image import Image
+
+SIMULATED = "sim"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network of a plan. ``spec``: what opens it from anywhere; ``name``: as tables show it."""
+
+    spec: str
+    name: str
+    model_hash: str
+    schedule: str
+
+
+def find_networks(plan: Plan) -> list[Network]:
+    """The plan's networks with the hashes of their weights, each checked against the plan's engines.
+
+    Raises KWScopeError for one that is missing or damaged, or that an engine cannot run.
+    """
+    found = [_find(plan, spec) for spec in plan.networks]
+    for network in found:
+        others = [n.spec for n in found if n.name == network.name and n.spec != network.spec]
+        if others:
+            raise KWScopeError(
+                f"'networks' has {network.name} twice, which tables could not tell apart: rename a file."
+            )
+        wrong = [engine for engine in plan.engines if engine != "float" and network.schedule != "stream"]
+        if wrong:
+            raise KWScopeError(
+                f"{network.name} was made for clips, which {wrong[0]} cannot run: give it the engine float alone."
+            )
+    return found
+
+
+def _find(plan: Plan, spec: str) -> Network:
+    from kwscore.models.checkpoint import load_arrays, model_hash, shipped_checkpoints
+
+    name, _, file = spec.partition("=")
+    if file:
+        from kwscore.models.published import load_published
+
+        where = str(plan.path(file))
+        arrays = {k: v.detach().cpu().numpy() for k, v in load_published(where, name).state_dict().items()}
+        return Network(f"{name}={where}", f"{name} (published)", model_hash(arrays), "clip")
+    where = spec if spec in shipped_checkpoints() or not _is_path(spec) else str(plan.path(spec))
+    config, arrays, _ = load_arrays(where)
+    return Network(where, spec if where == spec else Path(where).stem, model_hash(arrays), config.schedule)
+
+
+def _is_path(spec: str) -> bool:
+    return len(Path(spec).parts) > 1 or bool(Path(spec).suffix)
+
+
+@contextmanager
+def open_engine(network: Network, engine: str, say: Say = lambda _: None) -> Iterator[Engine]:
+    """The engine ``engine`` ("float", "integer", "board:sim", "board:PORT") with ``network``, compiled, from reset.
+
+    A board gets the network's weights where it has others; nothing stands in for it when it is lost. Raises
+    KWScopeError where the engine cannot run the network or the board cannot be reached.
+    """
+    if engine == "float":
+        yield _float_engine(network, say)
+        return
+    from kwscore.fixed.engine import FixedEngine
+
+    integer = FixedEngine.load(network.spec)
+    integer.warm_up(say)
+    if engine == "integer":
+        yield integer
+    elif engine == BOARD + SIMULATED:
+        with _simulated_board(integer.image) as board:
+            yield board
+    else:
+        from kwscore.board.engine import BoardEngine
+        from kwscore.board.golden import board_model
+
+        with BoardEngine(engine.removeprefix(BOARD), board_model(integer.image)) as board:
+            yield board
+
+
+def _float_engine(network: Network, say: Say) -> Engine:
+    name, _, file = network.spec.partition("=")
+    if file:
+        from kwscore.models.published import load_published
+        from kwscore.stream.window import WindowEngine
+
+        return WindowEngine(load_published(file, name))
+    from kwscore.stream.choose import load_engine
+    from kwscore.stream.engine import StreamEngine
+
+    engine = load_engine(network.spec)
+    if isinstance(engine, StreamEngine):
+        engine.warm_up(say)
+    return engine
+
+
+@contextmanager
+def _simulated_board(image: Image) -> Iterator[Engine]:
+    """The integer engine behind the board's link, as fast as it goes."""
+    from kwscore.board.client import Timing
+    from kwscore.board.device import Device
+    from kwscore.board.engine import BoardEngine
+    from kwscore.board.golden import GoldenCore, board_model
+    from kwscore.board.virtual import VirtualBoard
+
+    # Both ends share this process, which another program may hold up for seconds: nothing is ever lost on this line.
+    patient = Timing(answer=5.0, silence=10.0, hop=60.0)
+    with (
+        VirtualBoard(Device(GoldenCore(image))) as board,
+        BoardEngine(board.port, board_model(image), timing=patient) as engine,
+    ):
+        yield engine
