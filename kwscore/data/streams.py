@@ -38,11 +38,16 @@ def check_numbers(recipe: Any, positive: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class StreamRecipe:
-    """How training streams are drawn. Shares are probabilities; SNR in dB over the word's second."""
+    """How training streams are drawn. Shares are probabilities; SNR in dB over the word's second.
+
+    ``bare``: silences that are nothing but the stream's own background; the others are noise of their own, which
+    begins with the segment. ``context``: streams whose pauses hold noise that stops where a segment begins.
+    """
 
     frames: int = 300
     unknown: float = 0.21
     silence: float = 0.11
+    bare: float = 0.4
     clean: float = 0.40
     synthetic: float = 0.65
     snr: tuple[float, float] = (-6.0, 18.0)
@@ -140,7 +145,7 @@ class StreamMaker:
 
     def _silence(self, rng: np.random.Generator) -> Audio | None:
         """Nothing but the stream's own background, or a second of some noise at any level."""
-        if rng.random() < 0.4:
+        if rng.random() < self.recipe.bare:
             return None
         level = 10.0 ** (rng.uniform(-65.0, -15.0) / 20.0)
         if self.quiet and rng.random() < 0.7:
