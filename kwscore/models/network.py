@@ -28,14 +28,16 @@ from kwscore.models.statistics import STATISTICS_MOMENTUM, StreamMean, StreamNor
 
 
 class FrameOutputs(NamedTuple):
-    """Everything a network computes, frame by frame: logits (B, T, 12), mel and snr (B, T, 40), routing (B, T, E),
-    delta (B, T, blocks, D)."""
+    """Everything a network computes, frame by frame: logits (B, T, 12), mel, snr and pcen (B, T, 40), routing
+    (B, T, E), delta (B, T, blocks, D), gate (B, T, blocks, N); meanings as in ``kwscore.stream.telemetry``."""
 
     logits: Tensor
     mel: Tensor
     snr: Tensor
     routing: Tensor
     delta: Tensor
+    pcen: Tensor
+    gate: Tensor
 
 
 class NanoMamba(nn.Module):
@@ -135,7 +137,7 @@ class NanoMamba(nn.Module):
             raise KWScopeError(f"{self.config.name} in the clip schedule has no stream statistics.")
         self.stream_norm.update(feature, momentum)
 
-    def _encode(self, mel: Tensor, snr: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, list[Tensor]]:
+    def _encode(self, mel: Tensor, snr: Tensor, mask: Tensor | None) -> tuple[Tensor, FrontendOutput, list[Tensor]]:
         if mel.dim() != 3 or mel.shape[2] != N_MELS or mel.shape != snr.shape or not mel.shape[1]:
             raise KWScopeError(
                 f"mel and snr must both have the shape (batch, frames, {N_MELS}), "
@@ -152,7 +154,7 @@ class NanoMamba(nn.Module):
         for block in self.blocks:
             x, delta = block(x, given)
             deltas.append(delta)
-        return self.final_norm(x), front.routing, deltas
+        return self.final_norm(x), front, deltas
 
     def hidden(self, mel: Tensor, snr: Tensor, spec_augment_mask: Tensor | None = None) -> Tensor:
         """Final-norm outputs (B, T, d) of mel magnitudes and SNR (B, T, 40).
@@ -178,8 +180,16 @@ class NanoMamba(nn.Module):
         if not self.causal:
             raise KWScopeError(f"frames() needs the stream schedule; {self.config.name} was made for clips.")
         mel, snr = self.features(waveform)
-        hidden, routing, deltas = self._encode(mel, snr, None)
-        return FrameOutputs(self.pool(hidden), mel, snr, routing, torch.stack(deltas, 2))
+        hidden, front, deltas = self._encode(mel, snr, None)
+        gates = self.input_gates(snr)
+        return FrameOutputs(self.pool(hidden), mel, snr, front.routing, torch.stack(deltas, 2), front.feature, gates)
+
+    def input_gates(self, snr: Tensor) -> Tensor:
+        """What each block's SNR gate multiplies B by, (..., blocks, N), of the SNR (..., 40); N = 0 without SSM."""
+        if self.config.ssm == "tcn":
+            return snr.new_empty((*snr.shape[:-1], self.config.layers, 0))
+        ssms: list[Any] = [block.get_submodule("sa_ssm") for block in self.blocks]
+        return torch.stack([ssm.input_gate(snr) for ssm in ssms], -2)
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Logits (B, 12) of samples (B, S): of the whole clip, or of the stream's last frame."""

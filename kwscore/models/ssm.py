@@ -59,13 +59,25 @@ class SaSsm(nn.Module):
         first = self.get_buffer(low)
         return first + (self.get_buffer(high) - first) * position
 
-    def gated_input(self, b_in: Tensor, gate_logits: Tensor) -> Tensor:
-        """B (B, T, N) after the SNR gate."""
-        if self.mode in ("dt_only", "standard"):
-            return b_in
+    @property
+    def gates_input(self) -> bool:
+        """Whether the SNR gates B; ablation modes switch it off."""
+        return self.mode not in ("dt_only", "standard")
+
+    def gate_factor(self, gate_logits: Tensor) -> Tensor:
+        """What the SNR gate multiplies B by, of its logits (..., N)."""
         floor = self.get_buffer("bgate_floor")
         gate = torch.sigmoid(gate_logits) * (1.0 - floor) + floor
-        return b_in * (1.0 - self.alpha + self.alpha * gate)
+        return 1.0 - self.alpha + self.alpha * gate
+
+    def gated_input(self, b_in: Tensor, gate_logits: Tensor) -> Tensor:
+        """B (B, T, N) after the SNR gate."""
+        return b_in * self.gate_factor(gate_logits) if self.gates_input else b_in
+
+    def input_gate(self, snr: Tensor) -> Tensor:
+        """What B is multiplied by where the SNR is ``snr`` (..., 40): (..., N), 1 without the gate."""
+        logits = F.linear(snr, self.snr_proj.weight[1:], self.snr_proj.bias[1:])
+        return self.gate_factor(logits) if self.gates_input else torch.ones_like(logits)
 
     def step_logit(self, dt: Tensor, shift: Tensor) -> Tensor:
         """dt_proj of the (shifted) step (B, T, 1) -> (B, T, D)."""

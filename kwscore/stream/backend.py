@@ -171,8 +171,11 @@ def scan_step(limit, mask, decay, skip, eps, delta, proj, u, hidden, out):
 
 
 @inlined_kernel
-def ssm(shape, t, b, rows, weights, layer, gate, hint, snr, state, scratch, delta):
-    """SA-SSM (v1, v2, NC) of the convolved input scratch.inner[:D] into scratch.scan[1]; steps into ``delta`` (D,)."""
+def ssm(shape, t, b, rows, weights, layer, gate, hint, snr, state, scratch, delta, opening):
+    """SA-SSM (v1, v2, NC) of the convolved input scratch.inner[:D] into scratch.scan[1].
+
+    Writes the step sizes into ``delta`` (D,) and what the SNR gate multiplies B by into ``opening`` (N,).
+    """
     states, channels = shape.states, shape.channels
     u = scratch.inner[:channels]
     proj = scratch.proj
@@ -213,12 +216,14 @@ def ssm(shape, t, b, rows, weights, layer, gate, hint, snr, state, scratch, delt
         if shape.ssm != at.SSM_V1:
             d = min(d, ONE)
         delta[c] = d + least
+    opening[:] = ONE
     if shape.use_gate:
         alpha = b[at.ALPHA]
         floor = b[at.GATE_FLOOR]
         for n in range(states):
             open_ = sigmoid(modulation[1 + n]) * (ONE - floor) + floor
-            proj[1 + n] *= ONE - alpha + alpha * open_
+            opening[n] = ONE - alpha + alpha * open_
+            proj[1 + n] *= opening[n]
     mask = scratch.selection[1]
     for n in range(states):
         mask[n] = ONE
@@ -235,7 +240,7 @@ def ssm(shape, t, b, rows, weights, layer, gate, hint, snr, state, scratch, delt
 
 
 @inlined_kernel
-def block(shape, t, weights, layer, gate, hint, snr, state, scratch, delta):
+def block(shape, t, weights, layer, gate, hint, snr, state, scratch, delta, opening):
     """One block with its residual, on scratch.x in place."""
     channels = shape.channels
     x, inner = scratch.x, scratch.inner
@@ -248,7 +253,7 @@ def block(shape, t, weights, layer, gate, hint, snr, state, scratch, delta):
         result[:] = inner[:channels]
     else:
         b, rows = weights.block[layer], weights.state_row[layer]
-        ssm(shape, t, b, rows, weights, layer, gate, hint, snr, state, scratch, delta)
+        ssm(shape, t, b, rows, weights, layer, gate, hint, snr, state, scratch, delta, opening)
     for c in range(channels):
         result[c] *= silu(inner[channels + c])
     project(weights.out_proj[layer], result, x)

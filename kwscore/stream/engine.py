@@ -187,6 +187,8 @@ class StreamEngine:
                     row[columns.delta].reshape(columns.delta_shape),
                     row[columns.logits],
                     elapsed,
+                    row[columns.pcen],
+                    row[columns.gate].reshape(columns.gate_shape),
                 )
             )
             frame += 1

@@ -156,8 +156,8 @@ class Bundle(structref.StructRefProxy):
 structref.define_proxy(Bundle, BundleType, ["shape", "weights", "state", "scratch"])
 
 
-# a row of output: level, mel, snr, routing, delta, logits, one after the other
-OUT_LEVEL, OUT_MEL, OUT_SNR, OUT_ROUTING = 0, 1, 1 + N_MELS, 1 + 2 * N_MELS
+# a row of output: level, mel, snr, pcen, routing, delta, gate, logits, one after the other
+OUT_LEVEL, OUT_MEL, OUT_SNR, OUT_PCEN, OUT_ROUTING = 0, 1, 1 + N_MELS, 1 + 2 * N_MELS, 1 + 3 * N_MELS
 
 
 class Columns(NamedTuple):
@@ -165,26 +165,35 @@ class Columns(NamedTuple):
 
     mel: slice
     snr: slice
+    pcen: slice
     routing: slice
     delta: slice
+    gate: slice
     logits: slice
     width: int
     delta_shape: tuple[int, int]
+    gate_shape: tuple[int, int]
 
 
 def output_columns(shape: Shape) -> Columns:
     """Columns of the output rows of a network; the kernels count in the same order."""
-    delta_shape = (shape.layers, 0 if shape.ssm == SSM_TCN else shape.channels)
+    scans = shape.ssm != SSM_TCN
+    delta_shape = (shape.layers, shape.channels if scans else 0)
+    gate_shape = (shape.layers, shape.states if scans else 0)
     delta = OUT_ROUTING + shape.experts
-    logits = delta + delta_shape[0] * delta_shape[1]
+    gate = delta + delta_shape[0] * delta_shape[1]
+    logits = gate + gate_shape[0] * gate_shape[1]
     return Columns(
         mel=slice(OUT_MEL, OUT_SNR),
-        snr=slice(OUT_SNR, OUT_ROUTING),
+        snr=slice(OUT_SNR, OUT_PCEN),
+        pcen=slice(OUT_PCEN, OUT_ROUTING),
         routing=slice(OUT_ROUTING, delta),
-        delta=slice(delta, logits),
+        delta=slice(delta, gate),
+        gate=slice(gate, logits),
         logits=slice(logits, logits + N_CLASSES),
         width=logits + N_CLASSES,
         delta_shape=delta_shape,
+        gate_shape=gate_shape,
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from kwscore.constants import N_MELS
 from kwscore.stream import layout as at
 from kwscore.stream.jit import kernel
-from kwscore.stream.mathf import clip
+from kwscore.stream.mathf import ZERO, clip
 
 _LEAST = np.float32(1e-4)
 _LOW_END = 13
@@ -58,12 +58,16 @@ def _average(history, row, t, value):
 
 @kernel
 def route(shape, t, scalar, sbar, energy, history, out):
-    """Write the experts' weights into ``out`` (E,); return the stationarity gate g. ``sbar``: running mean SNR."""
+    """Write the experts' weights into ``out`` (E,); return what the state-space models hear of them.
+
+    That is the stationarity gate g of version 2 with several experts; other front ends send none, which 0 stands for.
+    ``sbar``: running mean SNR.
+    """
     if shape.front == at.FRONT_LOG:
-        return np.float32(0.0)
+        return ZERO
     if shape.front == at.FRONT_PCEN:
         out[0] = 1.0
-        return np.float32(1.0)
+        return ZERO
     flatness, tilt, mean = spectral_shape(energy)
     kappa = 1.0
     bonus = 0.0
@@ -92,4 +96,4 @@ def route(shape, t, scalar, sbar, energy, history, out):
         out[0] = 1.0 - g
         out[1] = g * h
         out[2] = g * (1.0 - h)
-    return np.float32(g)
+    return np.float32(g) if shape.front_v2 else ZERO

@@ -77,16 +77,22 @@ def features(shape, weights, state, scratch, t, snr, mel, routing):
 @inlined_kernel
 def frame(shape, weights, state, scratch, t, row):
     """Everything of one frame; telemetry into ``row`` (see ``layout.output_columns``)."""
-    mel, snr = row[at.OUT_MEL : at.OUT_SNR], row[at.OUT_SNR : at.OUT_ROUTING]
+    mel, snr = row[at.OUT_MEL : at.OUT_SNR], row[at.OUT_SNR : at.OUT_PCEN]
     end = at.OUT_ROUTING + shape.experts
     gate, hint = features(shape, weights, state, scratch, t, snr, mel, row[at.OUT_ROUTING : end])
-    channels = 0 if shape.ssm == at.SSM_TCN else shape.channels
+    row[at.OUT_PCEN : at.OUT_ROUTING] = scratch.feature
+    channels, states = shape.channels, shape.states
+    if shape.ssm == at.SSM_TCN:
+        channels = states = 0
+    begin = end + shape.layers * channels
     scratch.x[:] = weights.project_bias
     back.project(weights.project, scratch.normed, scratch.x)
     for layer in range(shape.layers):
-        back.block(shape, t, weights, layer, gate, hint, snr, state, scratch, row[end : end + channels])
+        delta, opening = row[end : end + channels], row[begin : begin + states]
+        back.block(shape, t, weights, layer, gate, hint, snr, state, scratch, delta, opening)
         end += channels
-    back.head(t, weights, state, scratch, row[end:])
+        begin += states
+    back.head(t, weights, state, scratch, row[begin:])
 
 
 @entry

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+_NOT_KNOWN: Array = np.zeros(0, np.float32)
+_NO_GATE: Array = np.zeros((0, 0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,12 @@ class Telemetry:
     ``delta``       (blocks, channels) SSM step size.
     ``logits``      (12,) in the order of ``kwscore.LABELS``.
     ``elapsed_us``  time the engine needed for this frame, microseconds.
+    ``pcen``        (40,) what the front end hands on: the PCEN experts' outputs mixed by ``routing``, or the natural
+                    logarithm of a log front end; before the running norm, which only shifts and scales each band
+                    (section 3.9). Empty where the engine does not know it (a board).
+    ``gate``        (blocks, states) what the SNR multiplies the SSM's input weights B by: 1 lets everything in,
+                    0 nothing (section 4.3: 1 - alpha + alpha Bg; 1 in the ablation modes without it). (blocks, 0) for
+                    networks without SSM; (0, 0) where the engine does not know it.
     """
 
     frame: int
@@ -37,6 +45,8 @@ class Telemetry:
     delta: Array
     logits: Array
     elapsed_us: float
+    pcen: Array = field(default_factory=lambda: _NOT_KNOWN)
+    gate: Array = field(default_factory=lambda: _NO_GATE)
 
 
 @runtime_checkable

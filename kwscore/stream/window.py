@@ -34,10 +34,10 @@ class WindowEngine:
     network's own property. Smooth the posteriors over several runs.
 
     Telemetry comes every hop like that of ``StreamEngine``. ``mel`` and ``level_dbfs`` are of the hop itself.
-    ``logits``, ``snr``, ``routing`` and ``delta`` are those of the latest run (the last three of its newest frame
+    ``logits``, ``snr``, ``routing``, ``delta``, ``pcen`` and ``gate`` are those of the latest run (all but the first of its newest frame
     that the reflection at the window's end leaves untouched) and repeat until the next. The first run comes with
     frame 96, when the window holds 15,872 samples; before it the logits are zero: all classes alike,
-    no detection. Convolutional baselines have no SNR (zeros), no routing and no delta.
+    no detection. Convolutional baselines have no SNR (zeros) and none of the rest.
 
     Takes any network whose call maps (1, S) samples to (1, 12) logits. Raises KWScopeError for one that does not.
     """
@@ -100,6 +100,9 @@ class WindowEngine:
         self._snr: Array = np.zeros(N_MELS, np.float32)
         self._routing: Array = np.full(len(self.expert_names), 1 / max(1, len(self.expert_names)), np.float32)
         self._delta: Array = np.zeros((self.blocks, self.channels), np.float32)
+        self._pcen: Array = np.zeros(N_MELS if self._mamba else 0, np.float32)
+        states = self._mamba.config.d_state if self._mamba and self.channels else 0
+        self._gate: Array = np.ones((self.blocks, states), np.float32)
 
     def process(self, samples: NDArray[np.generic]) -> list[Telemetry]:
         """Take any number of mono 16 kHz samples; return the finished frames (see ``StreamEngine.process``)."""
@@ -129,7 +132,7 @@ class WindowEngine:
         level = rms_dbfs(self._ring[-(WINDOW if frame == 0 else HOP) :])
         elapsed = (perf_counter_ns() - begin) / 1000
         return Telemetry(
-            frame, sample, level, mel, self._snr, self._routing, self._delta, self._logits, elapsed
+            frame, sample, level, mel, self._snr, self._routing, self._delta, self._logits, elapsed, self._pcen, self._gate
         )  # arrays of one run are shared by its records and never written again
 
     def _replay(self, pcm: NDArray[np.int16]) -> None:
@@ -142,9 +145,13 @@ class WindowEngine:
         if self._mamba is None:
             return
         self._snr = self._seen["snr"][0, _NEWEST].numpy().copy()
+        front = self._seen["front"]
+        self._pcen = front.feature[0, _NEWEST].numpy().copy()
         if self.expert_names:
-            self._routing = self._seen["routing"][0, _NEWEST].numpy().copy()
+            self._routing = front.routing[0, _NEWEST].numpy().copy()
         if self.channels:
+            with torch.inference_mode():
+                self._gate = self._mamba.input_gates(self._seen["snr"][:, _NEWEST])[0].numpy().copy()
             self._delta = torch.stack([self._seen[i][0, _NEWEST] for i in range(self.blocks)]).numpy()
 
     def _watch(self) -> None:
@@ -158,9 +165,9 @@ class WindowEngine:
         def keep_snr(_module: object, _given: object, output: Any) -> None:
             seen["snr"] = output
 
-        def keep_routing(_module: object, _given: object, output: Any) -> None:
+        def keep_front(_module: object, _given: object, output: Any) -> None:
             if isinstance(output, FrontendOutput):
-                seen["routing"] = output.routing
+                seen["front"] = output
 
         def keep_delta(index: int) -> Any:
             def keep(_module: object, _given: object, output: Any) -> None:
@@ -170,6 +177,6 @@ class WindowEngine:
 
         self._mamba.snr_estimator.register_forward_hook(keep_snr)
         for module in self._mamba.children():
-            module.register_forward_hook(keep_routing)
+            module.register_forward_hook(keep_front)
         for index, block in enumerate(self._mamba.blocks):
             block.register_forward_hook(keep_delta(index))
