@@ -50,7 +50,7 @@ def run(top: str, sim: str) -> int:
     wrapper = HERE / group / f"tb_{top}.v"
     source = wrapper if wrapper.exists() else RTL / group / f"{top}.v"
     libraries = [RTL / name for name in GROUPS] + [HERE]
-    arguments = {"icarus": ["-g2005", "-Wall"], "verilator": ["-Wall", "-Wno-fatal", "-O3", "--timing"]}[sim]
+    arguments = {"icarus": ["-g2005", "-Wall"], "verilator": ["-Wall", "-Wno-fatal", "-O3", "--timing", "--timescale", "1ns/1ps"]}[sim]
     runner = get_runner(sim)
     runner.build(
         verilog_sources=[source],
