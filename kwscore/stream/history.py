@@ -18,6 +18,8 @@ from kwscore.stream.telemetry import Engine, Telemetry
 
 COLUMNS_PER_SECOND = SAMPLE_RATE // HOP
 LONGEST_SECONDS = 300
+LATEST = SAMPLE_RATE
+"""Samples kept for frames that come later than their sound, from a deferred engine."""
 SPREAD = (0.1, 0.9)
 """Quantiles over channels that show how widely delta spreads."""
 
@@ -96,7 +98,7 @@ class History:
         self.experts, self.blocks = experts, blocks
         self._end = 0
         self._first = 0
-        self._tail = np.zeros(0, np.int16)  # the newest samples, for a hop that is not complete
+        self._tail = np.zeros(0, np.int16)  # the newest samples, for frames that come later
         self._tail_end = 0
         self._events: deque[HistoryEvent] = deque()
         widths = {
@@ -153,7 +155,7 @@ class History:
             _extent(heard[max(0, record.sample - HOP + 1 - begin) : record.sample + 1 - begin])
             for record in batch.telemetry
         ]
-        self._tail = heard[-HOP:].copy()
+        self._tail = heard[-LATEST:].copy()
         self._tail_end = batch.position + len(batch.samples)
         self._write(batch.telemetry, batch.posteriors, extents)
         for event in batch.events:

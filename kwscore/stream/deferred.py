@@ -1,0 +1,192 @@
+"""An engine whose answers may take their time, run in a thread of its own: a board, or a network in window mode."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwscore.errors import KWScopeError
+from kwscore.stream.pcm import to_pcm
+from kwscore.stream.telemetry import Engine, Telemetry
+
+_IDLE = 0.5  # seconds between looks at an empty queue: bounds how late a forgotten engine ends
+_LONGEST = 160_000  # samples that may wait for an engine that stands still: ten seconds
+log = logging.getLogger(__name__)
+
+
+class HopTiming(Protocol):
+    """Where the time of one frame went, in microseconds (``kwscore.board.engine.HopTiming``)."""
+
+    @property
+    def frame(self) -> int: ...
+
+    @property
+    def link_us(self) -> float: ...
+
+    @property
+    def compute_us(self) -> float: ...
+
+
+class DeferredEngine:
+    """Satisfies ``Engine``, but ``process`` never waits: it hands the samples over and returns the frames finished so
+    far, in order; those still under way come with later calls (an empty array asks without giving).
+
+    ``engine`` raises KWScopeError when it cannot go on; the reason then stands in ``lost`` and samples are dropped.
+    ``at_hand`` is asked while it is lost; once it is true ``returned`` is, and ``reset`` begins a new stream.
+    ``close`` ends the thread and closes the engine, in ``release`` where one is given.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        at_hand: Callable[[], bool] = lambda: True,
+        release: Callable[[], None] | None = None,
+    ) -> None:
+        self.engine = engine
+        self._at_hand = at_hand
+        self._release = release
+        self._changed = threading.Condition()
+        self._stream = 0  # counts the resets: answers of an earlier stream are dropped
+        self._queue: deque[NDArray[np.int16]] = deque()
+        self._waiting = 0  # samples in the queue
+        self._busy = False
+        self._records: list[Telemetry] = []
+        self._timings: list[HopTiming] = []
+        self._lost = ""
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="kwscope-deferred", daemon=True)
+        self._thread.start()
+
+    # -- as an engine -----------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """Network name."""
+        return self.engine.name
+
+    @property
+    def model_hash(self) -> str:
+        """First 12 hex digits of the SHA-256 over the weights."""
+        return self.engine.model_hash
+
+    @property
+    def expert_names(self) -> Sequence[str]:
+        """Names of the entries of ``Telemetry.routing``."""
+        return self.engine.expert_names
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of the network."""
+        return self.engine.blocks
+
+    @property
+    def channels(self) -> int:
+        """SSM channels per block (D)."""
+        return self.engine.channels
+
+    def process(self, samples: NDArray[np.generic]) -> list[Telemetry]:
+        """Take mono 16 kHz samples; return the frames finished since the last call. Never waits, never raises for
+        what happens in the engine."""
+        pcm = to_pcm(samples)
+        with self._changed:
+            if len(pcm) and not self._lost:
+                self._queue.append(pcm.copy())
+                self._waiting += len(pcm)
+                if self._waiting > _LONGEST:
+                    self._lose(f"{self.name} has not answered for ten seconds of sound.")
+                self._changed.notify_all()
+            records, self._records = self._records, []
+            return records
+
+    def reset(self) -> None:
+        """Begin a new stream: what is under way of the old one never arrives."""
+        with self._changed:
+            self._stream += 1
+            self._queue.clear()
+            self._waiting = 0
+            self._records, self._timings = [], []
+            self._lost = ""
+            self._changed.notify_all()
+
+    # -- what is special about it -----------------------------------------------------------------------------
+
+    def timings(self) -> list[HopTiming]:
+        """Where the time of the frames went that arrived since the last call; empty for engines without a link."""
+        with self._changed:
+            timings, self._timings = self._timings, []
+            return timings
+
+    @property
+    def lost(self) -> str:
+        """Why nothing comes any more, one sentence; empty while all is well."""
+        return self._lost
+
+    @property
+    def returned(self) -> bool:
+        """Whether it was lost and is at hand again: ``reset`` it together with everything that is compared to it."""
+        return bool(self._lost) and self._at_hand()
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was given has been worked through."""
+        with self._changed:
+            return not self._queue and not self._busy
+
+    def close(self) -> None:
+        """End the thread after its present work; waits for it at most two seconds."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._release is not None:
+            self._release()
+        self._thread.join(2.0)
+
+    # -- in the thread ----------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        stream = self._stream
+        while True:
+            with self._changed:
+                while not self._closed and not self._queue:
+                    self._changed.wait(_IDLE)
+                if self._closed:
+                    return
+                begins, stream = stream != self._stream, self._stream
+                pcm = np.concatenate(self._queue)
+                self._queue.clear()
+                self._waiting = 0
+                self._busy = True
+            try:
+                if begins:
+                    self.engine.reset()
+                records = self.engine.process(pcm)
+                self._finish(stream, records, "")
+            except KWScopeError as error:
+                self._finish(stream, [], str(error))
+            except Exception as error:
+                log.exception("engine %s", self.name)
+                self._finish(stream, [], f"{self.name} stopped ({error or type(error).__name__}).")
+
+    def _finish(self, stream: int, records: list[Telemetry], problem: str) -> None:
+        measured: Iterable[HopTiming] = getattr(self.engine, "timings", ())
+        newest = list(islice(reversed(measured), len(records))) if isinstance(measured, deque) else []
+        with self._changed:
+            self._busy = False
+            if stream != self._stream:
+                return
+            self._records += records
+            self._timings += reversed(newest)
+            if problem:
+                self._lose(problem)
+
+    def _lose(self, problem: str) -> None:
+        self._lost = problem
+        self._queue.clear()
+        self._waiting = 0
