@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 
 from kwscore.board.protocol import Flag, Mask, Result, Sizes
 from kwscore.constants import HOP, WINDOW
+from kwscore.fixed.layout import Outputs
 from kwscore.stream.telemetry import Telemetry
 
 Floats = NDArray[np.float32]
+Words = dict[Mask, NDArray[np.generic]]
+"""Fields of a RESULT as the 16-bit little-endian words that are sent."""
 _LOGIT = 9
 _SHARE = 15  # SNR and routing, 0..1
 _DELTA = 11
@@ -29,24 +32,35 @@ def frame_of_hop(hop: int) -> int:
 
 def encode_telemetry(record: Telemetry, mask: Mask, counters: tuple[int, int]) -> bytes:
     """The body of a full RESULT. ``counters``: CRC errors and gaps, cut to 16 bits."""
-    words: list[NDArray[np.generic]] = []
-    for part in mask:
-        match part:
-            case Mask.COUNTERS:
-                words.append(np.array([count & 0xFFFF for count in counters], "<u2"))
-            case Mask.LOGITS:
-                words.append(_round(record.logits, _LOGIT, "<i2"))
-            case Mask.ROUTING:
-                words.append(_round(record.routing, _SHARE, "<u2"))
-            case Mask.DELTA_MEAN:
-                words.append(_round(record.delta.mean(axis=1), _DELTA, "<u2"))
-            case Mask.SNR:
-                words.append(_round(record.snr, _SHARE, "<u2"))
-            case Mask.MEL:
-                words.append(_log_mel(record.mel))
-            case Mask.DELTA:
-                words.append(_round(record.delta.ravel(), _DELTA, "<u2"))
-    return b"".join(word.tobytes() for word in words)
+    words: Words = {
+        Mask.LOGITS: _round(record.logits, _LOGIT, "<i2"),
+        Mask.ROUTING: _round(record.routing, _SHARE, "<u2"),
+        Mask.DELTA_MEAN: _round(record.delta.mean(axis=1), _DELTA, "<u2"),
+        Mask.SNR: _round(record.snr, _SHARE, "<u2"),
+        Mask.MEL: _log_mel(record.mel),
+        Mask.DELTA: _round(record.delta.ravel(), _DELTA, "<u2"),
+    }
+    return encode_words(words, mask, counters)
+
+
+def integer_words(out: Outputs, row: int) -> Words:
+    """What the hardware sends for one frame of the integer engine, exactly (docs/fixed_point.md, section 7.1)."""
+    gate, delta = int(out.gate[row]), out.delta[row]
+    total = delta.shape[1] * 2
+    return {
+        Mask.LOGITS: out.logits[row].astype("<i2"),
+        Mask.ROUTING: np.array([(65536 - gate + 1) >> 1, (gate + 1) >> 1], "<u2"),
+        Mask.DELTA_MEAN: ((2 * delta.sum(axis=1) + total // 2) // total).astype("<u2"),
+        Mask.SNR: out.snr[row].astype("<u2"),
+        Mask.MEL: out.log_mel[row].astype("<i2"),
+        Mask.DELTA: delta.ravel().astype("<u2"),
+    }
+
+
+def encode_words(words: Words, mask: Mask, counters: tuple[int, int]) -> bytes:
+    """The body of a full RESULT with the fields of ``mask``, in their order."""
+    first = {Mask.COUNTERS: np.array([count & 0xFFFF for count in counters], "<u2")}
+    return b"".join((words | first)[part].tobytes() for part in mask)
 
 
 def decode_telemetry(

@@ -1,4 +1,4 @@
-"""``kwscope export``: networks in the formats of others."""
+"""``kwscope export``: networks in the formats of others, and for the board."""
 
 from __future__ import annotations
 
@@ -96,3 +96,53 @@ def _open(spec: str) -> Any:
     if isinstance(config, CnnConfig):
         return load_baseline(spec)
     return load_arrays(spec)[:2] if config.schedule == "stream" else load_model(spec)
+
+
+@app.command()
+def fpga(
+    network: Annotated[str, typer.Argument(metavar="NAME|PATH", help="A shipped name, a checkpoint, or an image.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder to write into; made if absent.")],
+    image_only: Annotated[
+        bool, typer.Option("--image-only", help="Only the image that a board is loaded with, no .mem and .vh files.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a network for the FPGA: its memory image and what rtl/ includes.
+
+    NAME.kwsf is what a board is loaded with: header, int8 weights, row shifts, constants, formats, CRC-32 (section 8 of
+    docs/fixed_point.md). The .mem and .vh files make a bitstream that holds these weights from the start. The same
+    checkpoint gives the same bytes on every machine.
+    """
+    from kwscore.board.export import export_fpga
+
+    made = export_fpga(network, out, image_only=image_only, progress=note)
+    image = made.image
+    formats = {name: list(values) for name, values in image.formats.items()}
+    counts = {
+        "weights": sum(array.size for array in image.weight),
+        "row_shifts": sum(array.size for array in image.shift),
+        "constants": sum(array.size for array in image.const),
+    }
+    size = len(image.to_bytes())
+    if as_json:
+        emit(
+            {
+                "path": str(made.path),
+                "network": image.name,
+                "model_hash": image.model_hash,
+                "model_id": f"{image.model_id:08x}",
+                "bytes": size,
+                **counts,
+                "sizes": image.sizes._asdict(),
+                "fraction_bits": formats,
+                "rtl": [str(path) for path in made.rtl],
+            }
+        )
+        return
+    print(f"{made.path}: {image.name} ({image.model_hash}), model id {image.model_id:08x}, {size:,} bytes")
+    print(", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()))
+    rows = [("tensor", "fraction bits")]
+    rows += [(name, " ".join(map(str, values))) for name, values in formats.items()]
+    print_columns(rows, left=(0, 1))
+    if made.rtl:
+        print(f"{len(made.rtl)} files for rtl/ in {out}: {', '.join(path.name for path in made.rtl)}")

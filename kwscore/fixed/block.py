@@ -59,6 +59,21 @@ def convolve(table, t, b, conv, history, fresh, linear, out):
 
 
 @kernel
+def gate_factor(table, b, logit):
+    """What the SNR gate multiplies one entry of B by, s5.13."""
+    return sat(b[at.GATE_BASE] + rsh(b[at.GATE_SLOPE] * sigmoid(table, logit), 16), 18)
+
+
+@kernel
+def gate_factors(table, blocks, modulation, out):
+    """The factors (L, N) of all blocks again, for telemetry, from ``modulation`` (L, N+1)."""
+    layers, states = out.shape
+    for layer in range(layers):
+        for n in range(states):
+            out[layer, n] = gate_factor(table, blocks[layer], modulation[layer, 1 + n])
+
+
+@kernel
 def modulate(table, b, weight, shift, bias, snr, snr_sum, proj, modulation, gated):
     """SNR projection (shift of the step, gate logits) and B times its gate."""
     states = gated.shape[0]
@@ -69,7 +84,7 @@ def modulate(table, b, weight, shift, bias, snr, snr_sum, proj, modulation, gate
         total += snr[m]
     snr_sum[0] = total
     for n in range(states):
-        factor = sat(b[at.GATE_BASE] + rsh(b[at.GATE_SLOPE] * sigmoid(table, modulation[1 + n]), 16), 18)
+        factor = gate_factor(table, b, modulation[1 + n])
         gated[n] = sat(rsh(proj[1 + n] * factor, b[at.B_SHIFT]), 16)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from kwscore.errors import KWScopeError
 from kwscore.fixed.engine import FixedEngine
 from kwscore.fixed.image import BLOCK_FORMATS, SUFFIX, Image
 from kwscore.fixed.quantise import build_image, normed_format, weight_bits
-from kwscore.models.checkpoint import load_arrays
+from kwscore.models.checkpoint import find_checkpoint, load_arrays, model_hash
 from kwscore.models.config import NetworkConfig
 from kwscore.stream.weights import Arrays
 
@@ -157,9 +157,26 @@ def quantise(config: NetworkConfig, arrays: Arrays, audio: Sequence[Pcm] | None 
     return build_image(config, arrays, formats, moments)
 
 
-def load_image(name: str | Path, audio: Sequence[Pcm] | None = None) -> Image:
-    """An image file (.kwsf), or a checkpoint (name or path) quantised now. Imports no torch."""
+def load_image(
+    name: str | Path,
+    audio: Sequence[Pcm] | None = None,
+    *,
+    fresh: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> Image:
+    """An image file (.kwsf), or the image of a checkpoint (name or path). Imports no torch.
+
+    The image that lies beside a checkpoint is taken when it was made from these very weights and no ``audio`` is
+    given; else, or with ``fresh``, the network is quantised now, which ``progress`` is told: it takes seconds.
+    """
     if Path(name).suffix == SUFFIX:
         return Image.load(name)
     config, arrays, _ = load_arrays(name)
+    beside = find_checkpoint(name).with_suffix(SUFFIX)
+    if audio is None and not fresh and beside.is_file():
+        image = Image.load(beside)
+        if image.model_hash == model_hash(arrays):
+            return image
+    if progress:
+        progress(f"Quantising {config.name} ...")
     return quantise(config, arrays, audio)

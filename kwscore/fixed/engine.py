@@ -101,8 +101,15 @@ class FixedEngine:
 
     def logits(self, samples: NDArray[np.generic]) -> NDArray[np.int16]:
         """Like ``process``, but only the integer logits (T, 12), 9 fraction bits: what the board sends."""
-        rows = [self._compute(part, frames).logits for part, frames in self._parts(to_pcm(samples), _BATCH)]
-        return np.concatenate(rows).astype(np.int16) if rows else np.zeros((0, 12), np.int16)
+        return self.outputs(samples).logits.astype(np.int16)
+
+    def outputs(self, samples: NDArray[np.generic]) -> layout.Outputs:
+        """Like ``process``, but the integers themselves, one row for each finished frame."""
+        parts = [self._compute(part, frames) for part, frames in self._parts(to_pcm(samples), _BATCH)]
+        if len(parts) == 1:
+            return parts[0]
+        empty = layout.new_outputs(self.image.sizes, 0)
+        return layout.Outputs._make(np.concatenate(arrays) for arrays in zip(empty, *parts, strict=True))
 
     def visit(self, samples: NDArray[np.generic]) -> Iterator[layout.Trace]:
         """Like ``trace`` without copies: each yielded trace is overwritten by the next frame."""
@@ -149,7 +156,8 @@ class FixedEngine:
         loading.load()
         sizes = self.image.sizes
         out = layout.new_outputs(sizes, frames)
-        run(sizes, rom(), self._net, self._state, self._trace, np.ascontiguousarray(pcm), out)
+        # A copy: samples that are read-only or strided would be another type, compiled anew.
+        run(sizes, rom(), self._net, self._state, self._trace, pcm.copy(), out)
         return out
 
     def _run(self, pcm: NDArray[np.int16], frames: int) -> list[Telemetry]:
@@ -165,6 +173,8 @@ class FixedEngine:
         routing = np.stack([1.0 - gate, gate], 1) if self.expert_names else np.zeros((frames, 0), np.float32)
         delta = (out.delta / 2.0**11).astype(np.float32)
         logits = (out.logits / 2.0**9).astype(np.float32)
+        pcen = (out.pcen / 2.0**19).astype(np.float32)
+        factor = (out.factor / 2.0**13).astype(np.float32)
         return [
             Telemetry(
                 frame=t,
@@ -176,6 +186,8 @@ class FixedEngine:
                 delta=delta[i],
                 logits=logits[i],
                 elapsed_us=elapsed,
+                pcen=pcen[i],
+                gate=factor[i],
             )
             for i, t in enumerate(range(first, first + frames))
         ]

@@ -31,6 +31,13 @@ def log_energies(table, energy, out):
 
 
 @kernel
+def log_words(table, mel, out):
+    """log2 of the mel magnitudes as a RESULT sends it, s5.10; -32768 for 0."""
+    for m in range(N_MELS):
+        out[m] = sat(rsh(log2(table, mel[m]) - ENERGY_LOG2, 6), 16)
+
+
+@kernel
 def route(table, gate_temp, energy, log_energy, out):
     """Flatness, tilt, indicator and the stationary expert's weight of the floored mel energies, u0.16."""
     logs = 0

@@ -173,10 +173,13 @@ class Outputs(NamedTuple):
 
     power: I8  # (T,) sum of squares of the frame's new samples
     mel: I8  # (T, 40)
+    log_mel: I8  # (T, 40) log2 of mel, s5.10; -32768 for 0
     snr: I8  # (T, 40)
     gate: I8  # (T,)
     delta: I8  # (T, L, D)
     logits: I8  # (T, 12)
+    pcen: I8  # (T, 40) s5.19
+    factor: I8  # (T, L, N) what the SNR gate multiplies B by, s5.13
 
 
 def matrix_shapes(s: Sizes) -> dict[str, tuple[int, ...]]:
@@ -259,8 +262,11 @@ def new_outputs(sizes: Sizes, frames: int) -> Outputs:
     return Outputs(
         power=np.zeros(frames, np.int64),
         mel=np.zeros((frames, N_MELS), np.int64),
+        log_mel=np.zeros((frames, N_MELS), np.int64),
         snr=np.zeros((frames, N_MELS), np.int64),
         gate=np.zeros(frames, np.int64),
         delta=np.zeros((frames, sizes.layers, sizes.channels), np.int64),
         logits=np.zeros((frames, N_CLASSES), np.int64),
+        pcen=np.zeros((frames, N_MELS), np.int64),
+        factor=np.zeros((frames, sizes.layers, sizes.states), np.int64),
     )

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
+from kwscore import compiled
 from kwscore.fixed import jit, layout
 from kwscore.fixed.step import run
 from kwscore.fixed.tables import rom
 
 _LIMIT = 600.0  # seconds a compilation may take before it is done here instead
-_CHILD = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from kwscore.fixed.loading import compile_here
-compile_here()
-"""
 _loaded = False  # asking numba takes longer than a whole hop
 
 
@@ -41,8 +33,8 @@ def load(progress: Callable[[str], None] | None = None) -> None:
     compiles = not jit.cache_is_current(run)
     if compiles and progress:
         progress("Compiling the integer engine (once after installation) ...")
-    if compiles:
-        _compile_in_child()
+    if compiles and compiled.cache_folder(run) is not None:
+        compiled.compile_in_child(__name__, limit=_LIMIT)
     compile_here()
     _loaded = True
     if compiles and progress:
@@ -66,19 +58,3 @@ def compile_here() -> None:
     run(sizes, rom(), net, state, trace, np.zeros(0, np.int16), layout.new_outputs(sizes, 0))
     if not current:
         jit.mark_cache(run)
-
-
-def _compile_in_child() -> None:
-    if jit.cache_folder(run) is None:
-        return
-    root = Path(__file__).resolve().parents[2]
-    try:
-        subprocess.run(
-            [sys.executable, "-c", _CHILD, str(root)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=_LIMIT,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return

@@ -10,7 +10,7 @@ from kwscore.fixed import frontend as front
 from kwscore.fixed import layout as at
 from kwscore.fixed import spectrum as spec
 from kwscore.fixed.arith import sat
-from kwscore.fixed.block import block, layer_norm, row
+from kwscore.fixed.block import block, gate_factors, layer_norm, row
 from kwscore.fixed.head import head
 from kwscore.fixed.jit import entry, kernel
 from kwscore.models.constants import ANCHOR_FRAMES
@@ -98,10 +98,13 @@ def run(sizes, rom, net, state, trace, samples, out):
         network(sizes, rom, net, state, trace, t)
         out.power[rows] = power
         out.mel[rows] = trace.mel
+        feat.log_words(rom.func, trace.mel, out.log_mel[rows])
         out.snr[rows] = trace.snr
         out.gate[rows] = trace.routing[3]
         out.delta[rows] = trace.delta
         out.logits[rows] = trace.logits
+        out.pcen[rows] = trace.feature
+        gate_factors(rom.func, net.const.block, trace.modulation, out.factor[rows])
         state.counter[at.FRAME] = t + 1
         rows += 1
         for i in range(WINDOW - HOP):

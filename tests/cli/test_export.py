@@ -86,3 +86,49 @@ def test_wrong_use(arguments: list[str]) -> None:
     result = export(*arguments)
     assert result.exit_code == 2
     assert "Usage" in result.stderr
+
+
+def test_fpga_writes_the_image_and_the_files_of_the_hardware(tmp_path: Path, repository: Path) -> None:
+    from kwscore.fixed.image import Image
+
+    shipped = next(iter(sorted((repository / "checkpoints_full").glob("*.kwsf"))))
+    result = CliRunner().invoke(app, ["export", "fpga", str(shipped), "--out", str(tmp_path / "new"), "--json"])
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    path = Path(told["path"])
+    assert path.read_bytes() == shipped.read_bytes()
+    image = Image.load(path)
+    assert (told["model_id"], told["bytes"]) == (f"{image.model_id:08x}", shipped.stat().st_size)
+    assert told["fraction_bits"]["x"] == list(image.formats["x"])
+    written = {p.name: p.read_text() for p in map(Path, told["rtl"])}
+    committed = {p.name: p.read_text() for p in (repository / "rtl" / "mem").iterdir()}
+    assert written.keys() == committed.keys()
+    same = {name for name in written if written[name] == committed[name]}
+    assert written.keys() - same == {f"nm_image{lane}.mem" for lane in range(4)}  # with the weights in place
+    lanes = [[int(line, 16) for line in written[f"nm_image{lane}.mem"].split()] for lane in range(4)]
+    memory = bytes(byte for word in zip(*lanes, strict=True) for byte in word)
+    assert memory.startswith(image.to_bytes())
+
+
+def test_fpga_text_and_refusals(tmp_path: Path, repository: Path) -> None:
+    shipped = next(iter(sorted((repository / "checkpoints_full").glob("*.kwsf"))))
+    (tmp_path / "bad.kwsf").write_bytes(shipped.read_bytes()[:-1] + b"x")
+    (tmp_path / "file").touch()
+
+    def fpga(network: object, out: str) -> Result:
+        return CliRunner().invoke(app, ["export", "fpga", str(network), "--out", str(tmp_path / out), "--image-only"])
+
+    done = fpga(shipped, "a")
+    assert done.exit_code == 0, done.stderr
+    assert "weights" in done.stdout
+    assert [p.name for p in (tmp_path / "a").iterdir()] == [shipped.name]
+    for network, out, words in (
+        (tmp_path / "bad.kwsf", "a", "CRC-32 does not match"),
+        (tmp_path / "none.kwsf", "a", "cannot be read"),
+        ("NanoMamba-Huge", "a", "No network named"),
+        (shipped, "file", "cannot be made"),
+    ):
+        refused = fpga(network, out)
+        assert refused.exit_code == 2
+        assert words in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1

@@ -27,7 +27,7 @@ from tests.fixed.images import DUAL, NAMES, arrays, image
 from tests.stream.nets import random_net
 from tests.stream.signals import named_signals, varied
 
-FIELDS = ("mel", "snr", "routing", "delta", "logits")
+FIELDS = ("mel", "snr", "pcen", "routing", "delta", "gate", "logits")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -137,6 +137,7 @@ def test_close_to_the_float_engine(name: str) -> None:
     made = image(name)
     # mel: relative, from the 25-bit FFT; the others absolute. int8 weights dominate delta and the logits.
     bounds = {"snr": (0.02, 5e-4), "routing": (2e-3, 2e-4), "delta": (0.3, 0.02), "logits": (0.6, 0.06)}
+    bounds |= {"pcen": (5e-3, 5e-4), "gate": (0.02, 2e-3)}
     differences: dict[str, list[np.ndarray]] = {field: [] for field in FIELDS}
     for signal, samples in named_signals(1.2).items():
         a, b = StreamEngine(net).process(samples), FixedEngine(made).process(samples)
@@ -247,6 +248,8 @@ def test_one_compiled_step_serves_every_network(tmp_path: Path) -> None:
     for name in NAMES:
         FixedEngine(image(name)).logits(varied(0.1))
         FixedEngine(Image.load(image(name).save(tmp_path / "net.kwsf"))).logits(varied(0.1))
+        read_only = np.frombuffer(varied(0.1).tobytes(), "<i2")
+        FixedEngine(image(name)).logits(read_only[::2])
         compiled.add(len(run.signatures))
     assert len(compiled) == 1  # what serves the first serves the others
     assert FixedEngine.is_compiled()

@@ -13,10 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kwscore.errors import KWScopeError
+from kwscore.fixed import calibrate
 from kwscore.fixed import image as im
-from kwscore.fixed.export import image_files, rom_files, write_rtl
+from kwscore.fixed.calibrate import load_image, synthetic_calibration
+from kwscore.fixed.export import rom_files
 from kwscore.fixed.tables import rom
+from kwscore.models.checkpoint import save_checkpoint, shipped_checkpoints
 from tests.fixed.images import DUAL, NAMES, arrays, image
+from tests.stream.nets import random_net
 
 
 def same(a: im.Image, b: im.Image) -> bool:
@@ -111,33 +115,40 @@ def test_hash_is_that_of_the_float_weights() -> None:
     assert image(DUAL).model_hash == model_hash(arrays(DUAL)[1])
 
 
-def test_rtl_files_hold_the_memories(tmp_path: Path) -> None:
-    made = image(DUAL)
-    written = write_rtl(made, tmp_path / "mem")
-    assert sorted(p.name for p in written) == sorted({**rom_files(), **image_files(made)})
-    assert not list(tmp_path.rglob("*.part"))
+def test_read_only_memories_hold_the_tables() -> None:
+    files = rom_files()
 
-    def words(name: str, bits: int) -> list[int]:
-        values = [int(line, 16) for line in (tmp_path / "mem" / name).read_text().splitlines()]
-        return [v - (1 << bits) if v >> (bits - 1) else v for v in values]
+    def words(name: str) -> list[int]:
+        return [int(line, 16) for line in files[name].splitlines()]
 
-    assert words("nm_weight.mem", 8) == [int(v) for w in made.weight for v in w.ravel()]
-    assert words("nm_shift.mem", 7) == [int(v) for w in made.shift for v in w.ravel()]
-    assert words("nm_const.mem", 32) == [int(v) for w in made.const for v in w.ravel()]
-    func = words("nm_func.mem", 37)
-    assert [w & 0x3FFFF for w in func] == rom().func[..., 0].ravel().tolist()
-    header = (tmp_path / "mem" / "nm_params.vh").read_text()
-    defines = dict(line.split()[1:3] for line in header.splitlines() if line.startswith("`define") and " " in line[8:])
-    assert defines["NM_MODEL_ID"] == f"32'h{made.model_id:08x}"
-    const = words("nm_const.mem", 32)
-    at_block = int(defines["NM_C_BLOCK"]) + int(defines["NM_C_BLOCK_STRIDE"]) + int(defines["NM_B_Y_SHIFT"])
-    assert const[at_block] == made.const.block[1, int(defines["NM_B_Y_SHIFT"])]
-    weights = words("nm_weight.mem", 8)
-    first = int(defines["NM_W_OUT_PROJ"]) + int(defines["NM_W_OUT_PROJ_STRIDE"])
-    assert weights[first : first + 24] == made.weight.out_proj[1, 0].tolist()
+    assert [w & 0x3FFFF for w in words("nm_func.mem")] == rom().func[..., 0].ravel().tolist()
+    assert words("nm_window.mem") == rom().window.tolist()
+    assert sum(w >> 26 for w in words("nm_mel.mem")) == 40
+    assert words("nm_twiddle.mem")[0] == 65536
 
 
-def test_writing_where_nothing_can_be_written(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(KWScopeError, match="cannot be written"):
-        write_rtl(image(DUAL), tmp_path / "file")
+@pytest.mark.parametrize("name", sorted(shipped_checkpoints()))
+def test_the_shipped_images_are_what_the_quantiser_makes(name: str) -> None:
+    """Also a proof that calibration depends on nothing but the weights."""
+    beside = shipped_checkpoints()[name].with_suffix(im.SUFFIX)
+    if not beside.is_file():
+        pytest.skip(f"{name} comes without an image")
+    shipped, made = im.Image.load(beside), load_image(name, fresh=True)
+    assert shipped.to_bytes() == made.to_bytes(), (
+        f"renew it: kwscope export fpga {name} --image-only -o {beside.parent}"
+    )
+    assert load_image(name).model_id == shipped.model_id
+
+
+def test_an_image_of_other_weights_beside_a_checkpoint_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save_checkpoint(random_net(DUAL), tmp_path / "own.safetensors", {})
+    image(DUAL, 1).save(path.with_suffix(im.SUFFIX))
+    told: list[str] = []
+    short = [synthetic_calibration(8.0)[3][:8000]]
+    monkeypatch.setattr(calibrate, "synthetic_calibration", lambda: short)
+    assert load_image(path, progress=told.append).model_hash == image(DUAL).model_hash
+    assert told == [f"Quantising {DUAL} ..."]
+    image(DUAL).save(path.with_suffix(im.SUFFIX))
+    assert load_image(path).model_id == image(DUAL).model_id
