@@ -20,6 +20,10 @@ BUILD = RTL / "build"
 GROUPS = ("link", "core", "top")
 TESTS = {path.stem[5:]: group for group in GROUPS for path in sorted((HERE / group).glob("test_*.py"))}
 """Modules with a test of their own, and the folder of both."""
+ARGUMENTS = {
+    "icarus": ["-g2005", "-Wall"],
+    "verilator": ["-Wall", "-Wno-fatal", "-O3", "--timing", "--timescale", "1ns/1ps"],
+}
 PARAMETERS: dict[str, dict[str, object]] = {
     "nm_link": {"FEATURES": 1, "CONFIRM_CYCLES": 60_000},
     "nm_top": {"DEFAULT_DIVISOR": 8, "CONFIRM_CYCLES": 60_000},
@@ -50,14 +54,13 @@ def run(top: str, sim: str) -> int:
     wrapper = HERE / group / f"tb_{top}.v"
     source = wrapper if wrapper.exists() else RTL / group / f"{top}.v"
     libraries = [RTL / name for name in GROUPS] + [HERE]
-    arguments = {"icarus": ["-g2005", "-Wall"], "verilator": ["-Wall", "-Wno-fatal", "-O3", "--timing", "--timescale", "1ns/1ps"]}[sim]
     runner = get_runner(sim)
     runner.build(
         verilog_sources=[source],
         includes=[MEM, RTL / "link"],
         hdl_toplevel=source.stem,
         build_dir=folder,
-        build_args=[*arguments, *(f"-y{path}" if sim == "icarus" else f"-I{path}" for path in libraries)],
+        build_args=[*ARGUMENTS[sim], *(f"-y{path}" if sim == "icarus" else f"-I{path}" for path in libraries)],
         parameters=PARAMETERS.get(top, {}),
         timescale=("1ns", "1ps"),
         always=True,

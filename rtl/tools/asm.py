@@ -42,6 +42,8 @@ class Assembler:
         self.code: list[Instruction] = []
         self.literals: list[int] = []
         self.entries: dict[str, int] = {}
+        self.sections: dict[str, int] = {}
+        """First instruction of every section."""
         self._names: dict[str, tuple[int, int]] = {}
         self._next = [0, isa.BANK]
 
@@ -88,6 +90,10 @@ class Assembler:
     def entry(self, name: str) -> None:
         """The next instruction is where ``name`` starts."""
         self.entries[name] = len(self.code)
+
+    def section(self, name: str) -> None:
+        """What follows belongs to the section ``name``, until the next one."""
+        self.sections[name] = len(self.code)
 
     def op(self, label: str, a: At, alu: int, b: At, d: At | None, n: int = 1, inner: int = 1, **more: Any) -> None:
         """Emit one instruction: d[i] = sat(rsh(sum over inner of func(a) alu b, shift)), i = 0..n-1."""

@@ -1,0 +1,1 @@
+"""The program's sections, named as the functional parts of the published design (rtl/README.md)."""
