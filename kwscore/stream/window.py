@@ -34,10 +34,10 @@ class WindowEngine:
     network's own property. Smooth the posteriors over several runs.
 
     Telemetry comes every hop like that of ``StreamEngine``. ``mel`` and ``level_dbfs`` are of the hop itself.
-    ``logits``, ``snr``, ``routing``, ``delta``, ``pcen`` and ``gate`` are those of the latest run (all but the first of its newest frame
-    that the reflection at the window's end leaves untouched) and repeat until the next. The first run comes with
-    frame 96, when the window holds 15,872 samples; before it the logits are zero: all classes alike,
-    no detection. Convolutional baselines have no SNR (zeros) and none of the rest.
+    ``logits``, ``snr``, ``routing``, ``delta``, ``pcen`` and ``gate`` are those of the latest run (all but the logits
+    of its newest frame that the reflection at the end leaves untouched) and repeat until the next. The first run
+    comes with frame 96, when the window holds 15,872 samples; before it the logits are zero: all classes alike,
+    no detection. Convolutional baselines have no SNR (zeros), no routing, no delta, no pcen and no gate.
 
     Takes any network whose call maps (1, S) samples to (1, 12) logits. Raises KWScopeError for one that does not.
     """
@@ -132,7 +132,17 @@ class WindowEngine:
         level = rms_dbfs(self._ring[-(WINDOW if frame == 0 else HOP) :])
         elapsed = (perf_counter_ns() - begin) / 1000
         return Telemetry(
-            frame, sample, level, mel, self._snr, self._routing, self._delta, self._logits, elapsed, self._pcen, self._gate
+            frame,
+            sample,
+            level,
+            mel,
+            self._snr,
+            self._routing,
+            self._delta,
+            self._logits,
+            elapsed,
+            self._pcen,
+            self._gate,
         )  # arrays of one run are shared by its records and never written again
 
     def _replay(self, pcm: NDArray[np.int16]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -32,6 +34,7 @@ def offline(engine: WindowEngine, pcm: PCM) -> np.ndarray:
 @pytest.mark.parametrize("name", [DUAL, "NanoMamba-Tiny", "NC-SSM", "NC-TCN-20K", "DS-CNN-S"])
 def test_logits_are_those_of_the_last_second(name: str) -> None:
     engine, pcm = clip_engine(name), varied(1.6)
+    net: Any = engine.net
     records = engine.process(pcm)
     assert isinstance(engine, Engine)
     assert [r.frame for r in records] == list(range((len(pcm) - 512) // 160 + 1))
@@ -44,6 +47,8 @@ def test_logits_are_those_of_the_last_second(name: str) -> None:
         assert (record.mel.shape, record.snr.shape) == ((40,), (40,))
         assert record.routing.shape == (len(engine.expert_names),)
         assert record.delta.shape == (engine.blocks, engine.channels)
+        assert record.pcen.shape == ((40,) if engine.blocks else (0,))
+        assert record.gate.shape == (engine.blocks, net.config.d_state if engine.channels else 0)
         if engine.expert_names:
             assert record.routing.sum() == pytest.approx(1.0)
 
@@ -64,7 +69,12 @@ def test_telemetry_of_a_run() -> None:
     window = torch.from_numpy(pcm[record.sample + 1 - 16000 : record.sample + 1].astype(np.float32) / 32768)[None]
     with torch.no_grad():
         _, snr = engine.net.features(window)
+        front = engine.net.frontend(*engine.net.features(window))
+        gate = [block.sa_ssm.input_gate(snr[0, 98]) for block in engine.net.blocks]
     assert np.array_equal(record.snr, snr[0, 98].numpy())
+    assert np.array_equal(record.pcen, front.feature[0, 98].numpy())
+    assert np.allclose(record.gate, torch.stack(gate).numpy(), atol=1e-6)
+    assert ((record.gate > 0) & (record.gate < 1)).all()
     assert (record.delta > 0.05).all()
 
 
