@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -22,10 +22,14 @@ from kwscore.errors import KWScopeError
 from kwscore.models.config import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from kwscore.audio.source import Source
+    from kwscore.stream.calibrator import CalibrationRecord
     from kwscore.stream.detection import DetectionSettings, Event
     from kwscore.stream.runner import Batch
-    from kwscore.stream.telemetry import Telemetry
+    from kwscore.stream.telemetry import Engine, Telemetry
 
 _STATUS_INTERVAL = 0.1  # seconds between two states of the line at the terminal
 _GRACE = 3.0  # seconds that a live source may lag behind --seconds before it is ended by the wall clock
@@ -52,6 +56,10 @@ def listen(
     release: Annotated[
         float | None, typer.Option(help="Part of its threshold below which a word must fall to fire again.")
     ] = None,
+    calibrate: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0.3, help="Take the first SECONDS for silence and calibrate by it."),
+    ] = None,
     as_json: JsonOption = False,
     telemetry: Annotated[
         bool, typer.Option("--telemetry/--events-only", help="With --json: every hop, or only the words.")
@@ -63,8 +71,11 @@ def listen(
     goes, to its end. Times are on the clock of the samples, from the first one. A file that is cut short or damaged is
     heard as far as it goes; that is said on stderr, and the exit status is then 1.
 
+    With --calibrate the network's constants follow the noise of the first SECONDS and the SNR of the words heard since.
+    It is off by default because it was measured to cost accuracy (docs/calibration.md).
+
     With --json each line is an object with a "type": one "start", a "telemetry" for every hop of 10 ms, an "event" for
-    every word, one "end".
+    every word, a "calibration" for every change of the constants, one "end".
     """
     settings = _settings(
         threshold=threshold,
@@ -77,7 +88,7 @@ def listen(
     if until is not None and until not in WORDS:
         raise KWScopeError(f"--until {until}: not a word that the networks know; choose one of {', '.join(WORDS)}")
     opened = open_source(source, device=device, realtime=realtime)
-    session = _Session(opened, model, settings, _JsonOutput(telemetry) if as_json else _TextOutput())
+    session = _Session(opened, model, settings, _JsonOutput(telemetry) if as_json else _TextOutput(), calibrate)
     heard = session.run(seconds, until)
     if (until is not None and not heard) or session.incomplete:
         raise typer.Exit(1)
@@ -103,7 +114,14 @@ def _settings(**given: Any) -> DetectionSettings:
 class _Session:
     """One source through one engine into one output, to the end or until something ends it."""
 
-    def __init__(self, source: Source, model: str, settings: DetectionSettings, output: _Output) -> None:
+    def __init__(
+        self,
+        source: Source,
+        model: str,
+        settings: DetectionSettings,
+        output: _Output,
+        calibrate: float | None = None,
+    ) -> None:
         from kwscore.stream.detection import Detector
         from kwscore.stream.runner import Runner
 
@@ -112,6 +130,7 @@ class _Session:
         self.settings = settings
         self.runner = Runner(source, self.engine, Detector(settings))
         self.output = output
+        self._calibration = _Calibration(self.engine, calibrate) if calibrate is not None else None
         self.events: list[Event] = []
         self._trouble = ""
 
@@ -134,6 +153,8 @@ class _Session:
             batch = self.runner.step(0.1)
             self.output.batch(batch)
             self.events += batch.events
+            if self._calibration and (record := self._calibration.hear(batch)):
+                self.output.calibrated(record)
             self._report_trouble()
             if until is not None and any(event.word == until for event in batch.events):
                 return True
@@ -173,6 +194,30 @@ class _Session:
         self._trouble = message
 
 
+class _Calibration:
+    """Takes the first seconds for silence, calibrates, and corrects the SNR by every word that is heard."""
+
+    def __init__(self, engine: Engine, seconds: float) -> None:
+        from kwscore.stream.calibrator import Calibrator
+
+        self._calibrator = Calibrator(cast(Any, engine))
+        self._left = max(round(seconds * SAMPLE_RATE), HOP)
+        self._recent: list[NDArray[np.int16]] = []
+
+    def hear(self, batch: Batch) -> CalibrationRecord | None:
+        """What one step delivered; returns what was changed, if anything."""
+        silence = batch.samples[: self._left]
+        if len(silence):
+            self._calibrator.add(silence)
+            self._left -= len(silence)
+            if self._left == 0:
+                return self._calibrator.apply()
+        import numpy as np
+
+        self._recent = [np.concatenate((*self._recent, batch.samples))[-SAMPLE_RATE:]]
+        return self._calibrator.heard(self._recent[0]) if batch.events and self._left == 0 else None
+
+
 class _Output:
     """Where results go. Progress is shown on stderr, and only to a person at a terminal."""
 
@@ -198,6 +243,15 @@ class _Output:
         level = batch.telemetry[-1].level_dbfs
         text = f"{seconds:8.1f} s  {level:6.1f} dBFS  {LABELS[best]} {batch.posteriors[-1, best]:.2f}"
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+    def calibrated(self, record: CalibrationRecord) -> None:
+        """The constants were set."""
+        from kwscore.cli.calibrate import describe, warn_unsteady
+
+        self.clear()
+        note(describe(record))
+        if record.snr_from != "heard":
+            warn_unsteady(record.noise)
 
     def clear(self) -> None:
         """Take the line at the terminal away."""
@@ -274,6 +328,10 @@ class _JsonOutput(_Output):
             if record.frame in events:
                 emit(_event(events[record.frame]))
         self.progress(batch)
+
+    def calibrated(self, record: CalibrationRecord) -> None:
+        super().calibrated(record)
+        emit({"type": "calibration", **record.to_dict()})
 
     def end(self, session: _Session, elapsed: float) -> None:
         super().end(session, elapsed)

@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from kwscore import __version__
 from kwscore.cli import (
     bench,
+    calibrate,
     classify,
     data,
     devices,
@@ -66,6 +67,7 @@ app = typer.Typer(
 def _commands() -> None:
     """Register every sub-command: one line each, in the order that --help shows."""
     app.command()(listen.listen)
+    app.command(short_help="Measure a silence, or whether calibration helps.")(calibrate.calibrate)
     app.command()(classify.classify)
     app.command()(models.models)
     app.command()(devices.devices)

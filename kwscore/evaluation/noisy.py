@@ -105,7 +105,8 @@ def grid(noises: Iterable[str], snrs: Iterable[float] = SNRS, starts: Iterable[b
     return out
 
 
-def _noise(condition: Condition, material: Material, rng: np.random.Generator, n: int) -> Float:
+def noise_of(condition: Condition, material: Material, rng: np.random.Generator, n: int) -> Float:
+    """``n`` samples of a condition's noise at a level of its own."""
     if not condition.noise.startswith(RECORDED):
         return make_noise(condition.noise, n, rng)
     recordings = material.noise[condition.noise.removeprefix(RECORDED)]
@@ -126,7 +127,7 @@ def _stream(data: EvaluationSet, row: int, condition: Condition, seed: int) -> F
         x = np.concatenate((from_pcm(before), clip))
     if not condition.noise:
         return x
-    noise = _noise(condition, data.material, rng, len(x))
+    noise = noise_of(condition, data.material, rng, len(x))
     under = noise[-CLIP_SAMPLES:]  # the SNR is that of the clip's own second
     gain = rms(clip) / np.float32(10) ** (np.float32(condition.snr_db) / np.float32(20)) / rms(under)
     return np.asarray(x + noise * gain, np.float32)
