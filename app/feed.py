@@ -28,6 +28,9 @@ class Columns:
     ``routing``        (n, experts) weights, sum 1.
     ``delta_mean``, ``delta_low``, ``delta_high``  (n, blocks) mean, 10th and 90th percentile over channels.
     ``posteriors``     (n, 12) smoothed, as the detector compares them with the thresholds.
+    ``pcen``           (n, 40) output of the front end; NaN where the engine does not send it.
+    ``gate_mean``, ``gate_low``, ``gate_high``  (n, blocks) mean, least and largest over states of the SSM's input
+                       gate; NaN where the engine does not send it.
     """
 
     start: int
@@ -41,6 +44,10 @@ class Columns:
     delta_low: Array
     delta_high: Array
     posteriors: Array
+    pcen: Array
+    gate_mean: Array
+    gate_low: Array
+    gate_high: Array
 
     def __len__(self) -> int:
         return len(self.level)

@@ -9,7 +9,7 @@ import numpy as np
 
 from app.feed import Array, Columns, Mark
 from kwscore.audio.source import Source
-from kwscore.constants import HOP, LABELS, SILENCE, WINDOW, WORDS
+from kwscore.constants import HOP, LABELS, SILENCE, WINDOW
 from kwscore.stream.detection import DetectionSettings
 from kwscore.stream.history import History, HistoryView
 
@@ -106,7 +106,8 @@ class HistoryFeed:
             start=start, low=view.low[part], high=view.high[part], level=view.level[part],
             mel_db=20 * np.log10(view.mel[part] + QUIETEST) - FULL_SCALE_DB, snr=view.snr[part],
             routing=view.routing[part], delta_mean=view.delta_mean[part], delta_low=view.delta_low[part],
-            delta_high=view.delta_high[part], posteriors=view.posteriors[part],
+            delta_high=view.delta_high[part], posteriors=view.posteriors[part], pcen=view.pcen[part],
+            gate_mean=view.gate_mean[part], gate_low=view.gate_low[part], gate_high=view.gate_high[part],
         )  # fmt: skip
 
     def elapsed(self, start: int, stop: int) -> tuple[int, Array]:
@@ -160,7 +161,8 @@ class HistoryFeed:
 
 def _empty() -> Columns:
     flat, map_, none = np.zeros(0, np.float32), np.zeros((0, 40), np.float32), np.zeros((0, 0), np.float32)
-    return Columns(0, flat, flat, flat, map_, map_, none, none, none, none, np.zeros((0, len(WORDS) + 2), np.float32))
+    classes = np.zeros((0, len(LABELS)), np.float32)
+    return Columns(0, flat, flat, flat, map_, map_, none, none, none, none, classes, map_, none, none, none)
 
 
 _NOTHING = _empty()

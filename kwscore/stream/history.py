@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +49,9 @@ class HistoryView:
     ``logits``           (n, 12).
     ``posteriors``       (n, 12) smoothed.
     ``elapsed``          (n,) time the engine needed, microseconds.
+    ``pcen``             (n, 40) output of the front end; NaN where the engine does not send it.
+    ``gate_mean``, ``gate_low``, ``gate_high``  (n, blocks) mean, least and largest over states of what the SNR
+                         multiplies the SSM's input by; NaN where the engine does not send it.
     ``events``           events whose start to decision touches the columns, oldest first.
     """
 
@@ -67,6 +70,10 @@ class HistoryView:
     logits: NDArray[np.float32]
     posteriors: NDArray[np.float32]
     elapsed: NDArray[np.float32]
+    pcen: NDArray[np.float32]
+    gate_mean: NDArray[np.float32]
+    gate_low: NDArray[np.float32]
+    gate_high: NDArray[np.float32]
     events: tuple[HistoryEvent, ...]
 
     def __len__(self) -> int:
@@ -114,6 +121,10 @@ class History:
             "logits": (N_CLASSES,),
             "posteriors": (N_CLASSES,),
             "elapsed": (),
+            "pcen": (N_MELS,),
+            "gate_mean": (blocks,),
+            "gate_low": (blocks,),
+            "gate_high": (blocks,),
         }
         self._fields: dict[str, NDArray[np.float32]] = {
             name: np.zeros((rows, *width), np.float32) for name, width in widths.items()
@@ -220,6 +231,10 @@ class History:
             "logits": [record.logits for record in telemetry],
             "posteriors": posteriors,
             "elapsed": [record.elapsed_us for record in telemetry],
+            "pcen": [record.pcen if record.pcen.size else _NO_BANDS for record in telemetry],
+            "gate_mean": self._gates(telemetry, np.mean),
+            "gate_low": self._gates(telemetry, np.min),
+            "gate_high": self._gates(telemetry, np.max),
         }
         rows = {name: np.asarray(values, np.float32) for name, values in columns.items()}
         frame = np.array([record.frame for record in telemetry])
@@ -231,6 +246,13 @@ class History:
                 self._fields[name][slots + self.capacity] = values
             self._frame[slots] = self._frame[slots + self.capacity] = frame
             self._end += len(telemetry)
+
+    def _gates(self, telemetry: Sequence[Telemetry], over: Callable[..., NDArray[np.float32]]) -> list[ArrayLike]:
+        missing = np.full(self.blocks, np.nan, np.float32)
+        return [over(record.gate, axis=1) if record.gate.size else missing for record in telemetry]
+
+
+_NO_BANDS = np.full(N_MELS, np.nan, np.float32)
 
 
 def _extent(samples: NDArray[np.int16]) -> tuple[float, float]:

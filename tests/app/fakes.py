@@ -160,6 +160,10 @@ class SteadyFeed:
             "delta_low": delta / 2,
             "delta_high": delta * 2,
             "posteriors": posteriors / posteriors.sum(1, keepdims=True),
+            "pcen": np.clip(0.1 + slow[:, :N_MELS] / 10, 0, 0.7),
+            "gate_mean": share * [0.6, 0.9],
+            "gate_low": share * [0.2, 0.4],
+            "gate_high": np.repeat(share, 2, axis=1),
         }
 
     def columns(self, start: int, stop: int) -> Columns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 import numpy as np
@@ -184,3 +185,16 @@ def test_networks_without_routing_or_state_space() -> None:
 def test_a_length_that_is_not_possible() -> None:
     with pytest.raises(KWScopeError):
         History(2, 2, seconds=0)
+
+
+def test_front_end_and_gate_come_along_where_they_are_known() -> None:
+    history, whole = History(2, 2, seconds=1), record(0)
+    gate = np.array([[0.2, 0.4, 0.9], [1.0, 1.0, 1.3]], np.float32)
+    known = dataclasses.replace(whole, pcen=np.linspace(0, 1, 40, dtype=np.float32), gate=gate)
+    for telemetry in (known, dataclasses.replace(whole, frame=1)):
+        history.append(telemetry, np.zeros(12), varied(0.01))
+    view = history.view()
+    assert np.array_equal(view.pcen[0], known.pcen)
+    assert np.allclose([view.gate_low[0], view.gate_mean[0], view.gate_high[0]], [[0.2, 1.0], [0.5, 1.1], [0.9, 1.3]])
+    for field in ("pcen", "gate_mean", "gate_low", "gate_high"):
+        assert np.isnan(getattr(view, field)[1]).all(), field
