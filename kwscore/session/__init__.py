@@ -1,0 +1,1 @@
+"""Record, open, replay and export sessions; count false accepts over hours. Imports nothing heavy by itself."""
