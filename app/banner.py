@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
@@ -9,11 +11,12 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVB
 from app import icons
 from app.theme import Theme, font
 
+Action = tuple[str, Callable[[], object]]
 LIMIT = 3  # sentences shown at once; older ones make room
 
 
 class _Row(QWidget):
-    def __init__(self, banner: Banner, key: str, text: str, level: str, theme: Theme) -> None:
+    def __init__(self, banner: Banner, key: str, text: str, level: str, theme: Theme, action: Action | None) -> None:
         super().__init__()
         self.key, self.level = key, level
         self.lamp = QLabel()
@@ -32,6 +35,16 @@ class _Row(QWidget):
         row.setSpacing(10)
         row.addWidget(self.lamp)
         row.addWidget(self.label, 1)
+        self.action_button: QToolButton | None = None
+        if action is not None:
+            words, act = action
+            self.action_button = QToolButton()
+            self.action_button.setObjectName("offer")
+            self.action_button.setText(words)
+            self.action_button.setAccessibleName(words)
+            self.action_button.clicked.connect(lambda: banner.dismiss(key))
+            self.action_button.clicked.connect(lambda: act())
+            row.addWidget(self.action_button)
         row.addWidget(self.close_button)
         self.setObjectName("message")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -49,8 +62,12 @@ class _Row(QWidget):
 
     def fit(self, width: int) -> int:
         """Take the height that the sentence needs in ``width`` pixels; return it."""
-        text = max(width - 14 - 6 - 20 - self.lamp.sizeHint().width() - self.close_button.sizeHint().width(), 100)
-        height = max(self.label.heightForWidth(text), self.close_button.sizeHint().height()) + 5
+        buttons = [each for each in (self.close_button, self.action_button) if each is not None]
+        taken = sum(each.sizeHint().width() + 10 for each in buttons) + self.lamp.sizeHint().width() + 30
+        height = max(
+            self.label.heightForWidth(max(width - taken, 100)), *(each.sizeHint().height() for each in buttons)
+        )
+        height += 5
         self.setFixedHeight(height)
         return height
 
@@ -69,15 +86,16 @@ class Banner(QWidget):
         self._layout.setSpacing(0)
         self.setAccessibleName("Messages")
 
-    def show_message(self, key: str, text: str, level: str = "error") -> None:
-        """``level``: error, warning or info. Does nothing when the same sentence already stands there."""
+    def show_message(self, key: str, text: str, level: str = "error", action: Action | None = None) -> None:
+        """``level``: error, warning or info. ``action``: the words of a button and what it does; the message goes
+        with it. Does nothing when the same sentence already stands there."""
         for row in self.rows:
             if row.key == key and row.label.text() == text:
                 return
         self.dismiss(key)
         while len(self.rows) >= LIMIT:
             self.dismiss(self.rows[0].key)
-        row = _Row(self, key, text, level, self.theme)
+        row = _Row(self, key, text, level, self.theme, action)
         self.rows.append(row)
         self._layout.addWidget(row)
         self._fit()

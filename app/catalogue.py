@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from app.feature import Feature
 from app.panels.bars import BarsPanel
 from app.panels.delta import DeltaPanel
 from app.panels.detection import DetectionPanel
@@ -26,9 +27,9 @@ from app.panels.snr import SnrPanel
 from app.panels.spectrogram import SpectrogramPanel
 from app.panels.timing import TimingPanel
 from app.panels.waveform import WaveformPanel
+from app.tour import Tour
 
 if TYPE_CHECKING:
-    from app.feature import Feature
     from app.window import MainWindow
 
 
@@ -106,7 +107,7 @@ PANELS: tuple[PanelSpec, ...] = (
 )
 """Time panels from top to bottom, then the others. Ctrl+1 to Ctrl+9 are the first nine."""
 
-FEATURES: tuple[Callable[[MainWindow], Feature], ...] = ()
+FEATURES: tuple[Callable[[MainWindow], Feature], ...] = (Tour,)
 """Parts without a panel, made in this order once the window is built."""
 
 BY_KEY = {spec.key: spec for spec in PANELS}

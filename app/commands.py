@@ -60,6 +60,8 @@ COMMANDS = (
     Command("settings", "Settings…", ("Ctrl+,",), "Window", "Text size, colours and all else", menu="view"),
     Command("dismiss", "Dismiss, end enlargement", ("Escape",), "Window", direct=True),
     Command("help", "Keyboard shortcuts", ("F1", "?"), "Window", "Show all keys", menu="help"),
+    Command("tour", "Tour of the window", ("Shift+F1",), "Window", "What there is to see, in five steps", menu="help"),
+    Command("about", "About KWScope", (), "Window", "Versions and licences", menu="help"),
     Command("quit", "Quit", ("Ctrl+Q",), "Window", menu="view"),
 )
 """Besides these, Ctrl+1 to Ctrl+9 show and hide the panels."""

@@ -81,6 +81,8 @@ def run(
             window.notify(key, sentence, "warning")
     if picturing or source or settings.autostart:
         window.ready.connect(controller.start)  # loading competes with painting for the interpreter: after a frame
+    if not picturing and app.platformName() != "offscreen":
+        window.offer_tour()
     window.show()
     if app.platformName() == "offscreen":
         window.heard.connect(lambda word: print(f"{word.seconds:8.2f} s  {word.word:<6} {word.score:.2f}", flush=True))

@@ -32,7 +32,7 @@ class Preset:
 
 PRESETS = (
     Preset(STANDARD, "Standard", "Why the network decides, from the sound to the word"),
-    Preset(RESEARCHER, "Researcher", "Everything there is"),
+    Preset(RESEARCHER, "Researcher", "Everything there is", below=0.25),
     Preset(FPGA, "FPGA", "Board and software side by side", below=0.42),
     Preset(
         BOOTH,
@@ -40,7 +40,6 @@ PRESETS = (
         "Few and large, to be read from afar",
         side=0.46,
         side_limits=(380, 2400),
-        pitch=4,
         shares={"waveform": 40, "spectrogram": 60, "readout": 56, "bars": 44},
     ),
 )

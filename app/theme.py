@@ -220,6 +220,7 @@ def _style_sheet(theme: Theme) -> str:
     QToolButton#choice {{ background: {t.raised}; border-color: {t.line}; padding-right: 20px; }}
     QToolButton#choice:hover, QToolButton#choice:focus {{ border-color: {t.accent}; }}
     QToolButton::menu-indicator {{ subcontrol-position: right center; right: 6px; width: 9px; }}
+    QToolButton#offer {{ border-color: {t.accent}; padding: 2px 10px; }}
     QToolButton#title {{ padding: 1px; border-radius: 4px; }}
     QDockWidget {{ border: none; }}
     QStatusBar {{ background: {t.surface}; border-top: 1px solid {t.line}; }}

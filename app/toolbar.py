@@ -56,7 +56,11 @@ class ToolBar(QToolBar):
         self.view_button = self._menu_button("View", None)
         self.view_button.setObjectName("")
         self.view_button.setText("View")
-        self.help_button = self._button("help")
+        self.help_button = self._menu_button("Help", None)
+        self.help_button.setObjectName("")
+        self.help_button.setToolTip("Keys, tour, versions")
+        for name in in_menu("help"):
+            self.help_button.menu().addAction(actions[name])
         self.help_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         spacer = QWidget()
         spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -79,7 +83,7 @@ class ToolBar(QToolBar):
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         action = self.actions_by_name[name]
         button.setCheckable(action.isCheckable())
-        button.setText({"freeze": "Freeze", "detection": "Detection", "help": "Keys"}.get(name, action.text()))
+        button.setText({"freeze": "Freeze", "detection": "Detection"}.get(name, action.text()))
         button.setToolTip(tooltip(name))
         button.setAccessibleName(action.text())
         button.clicked.connect(action.trigger)

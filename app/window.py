@@ -348,11 +348,11 @@ class MainWindow(WindowCommands):
             self._closed = True
             self.timer.stop()
             self.saving.stop()
+            for feature in self.features:
+                feature.close()
             problem = self.remember() if self.keep else ""
             if problem:
                 print(problem, file=sys.stderr)
-            for feature in self.features:
-                feature.close()
             self.controller.close()
         event.accept()
 

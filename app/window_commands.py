@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow
 
@@ -33,6 +33,7 @@ from app.zoom import PITCHES, nearest
 from kwscore.stream.detection import DetectionSettings
 
 if TYPE_CHECKING:
+    from app.about import AboutDialog
     from app.settings_dialog import SettingsDialog
 
 SOUND_FILES = "Sound and playlists (*.wav *.flac *.ogg *.opus *.mp3 *.aiff *.aif *.json);;All files (*)"
@@ -66,6 +67,7 @@ class WindowCommands(QMainWindow):
     features: list[Feature]
     sized: set[str]  # panels below that got a height of their own
     settings_dialog: SettingsDialog | None = None
+    about_dialog: AboutDialog | None = None
     chosen_network: str | None = None  # by the user, in this window
 
     def collect(self) -> None:
@@ -221,6 +223,24 @@ class WindowCommands(QMainWindow):
         self.settings_dialog.raise_()
         self.settings_dialog.activateWindow()
         self.settings_dialog.search.setFocus()
+
+    def do_about(self) -> None:
+        from app.about import AboutDialog
+
+        self.about_dialog = AboutDialog(self, self.theme, self.controller.network_name, self.controller.network_hash)
+        self.about_dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.about_dialog.show()
+
+    def offer_tour(self) -> None:
+        """Once, to somebody who has not seen the window before."""
+        if not self.settings.toured:
+            self.settings.toured = True
+            self.banner.show_message(
+                "tour",
+                "New here? A tour explains the window in five steps while the demo plays (Shift + F1).",
+                "info",
+                action=("Take the tour", self.actions_by_name["tour"].trigger),
+            )
 
     def do_help(self) -> None:
         self.overlay.toggle()
