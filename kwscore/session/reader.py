@@ -115,7 +115,7 @@ class Session:
 
     def _segments(self, chunks: list[Chunk]) -> list[Segment]:
         found = self._with_values(chunks)
-        ends = [chunk.first for chunk, _ in found[1:]] + [self.length]
+        ends = [*(chunk.first for chunk, _ in found[1:]), self.length][: len(found)]
         return [
             Segment(chunk.first, end, value["origin"], value["engine"], value["source"])
             for (chunk, value), end in zip(found, ends, strict=True)
