@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from app.experiment import ExperimentFeature
 from app.feature import Feature
 from app.panels.bars import BarsPanel
 from app.panels.delta import DeltaPanel
@@ -107,7 +108,7 @@ PANELS: tuple[PanelSpec, ...] = (
 )
 """Time panels from top to bottom, then the others. Ctrl+1 to Ctrl+9 are the first nine."""
 
-FEATURES: tuple[Callable[[MainWindow], Feature], ...] = (Tour,)
+FEATURES: tuple[Callable[[MainWindow], Feature], ...] = (Tour, ExperimentFeature)
 """Parts without a panel, made in this order once the window is built."""
 
 BY_KEY = {spec.key: spec for spec in PANELS}

@@ -49,6 +49,7 @@ COMMANDS = (
         "detection", "Detection settings", ("D",), "Panels", "Thresholds and timing of detections", dock="detection"
     ),
     Command("timing", "Timing", ("H",), "Panels", "How long the network needs for each hop", dock="timing"),
+    Command("experiment", "Noise experiment…", ("X",), "Window", "Accuracy against SNR, by itself", menu="view"),
     Command("export", "Export detections as CSV…", ("Ctrl+E",), "Window", menu="view"),
     Command("picture", "Save picture of the window…", ("Ctrl+P",), "Window", menu="view"),
     Command("layout", "Standard layout", ("Ctrl+L",), "Layout", "All panels back in their places", menu="layout"),

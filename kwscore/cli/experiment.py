@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +19,7 @@ from kwscore.errors import KWScopeError
 
 if TYPE_CHECKING:
     from kwscore.experiment.control import Control
+    from kwscore.experiment.plan import Plan
     from kwscore.experiment.run import Progress
 
 NAMED = ("run", "new")
@@ -64,13 +69,23 @@ def run(
 
     control = Control()
     if controlled:
+        _step_back()
         threading.Thread(target=_obey, args=(control,), daemon=True).start()
     report = _tell if as_json else _Line().report
     say = _say if as_json else note
-    try:
-        rows = run_experiment(plan, out, resume=resume, jobs=jobs, report=report, say=say, control=control)
-    except Cancelled:
-        raise typer.Exit(130) from None
+    cancelled = False
+    with _interrupts(control):
+        try:
+            rows = run_experiment(plan, out, resume=resume, jobs=jobs, report=report, say=say, control=control)
+        except Cancelled as what:
+            cancelled, rows = True, what.rows
+    if rows:
+        _write(out, rows, plan, as_json)
+    if cancelled:
+        raise typer.Exit(130)
+
+
+def _write(out: Path | None, rows: list[dict[str, Any]], plan: Plan, as_json: bool) -> None:
     if not as_json:
         from kwscore.experiment.export import as_text
 
@@ -98,6 +113,31 @@ def new(
 
     path = save_plan(Plan(title="The demo's words in noise"), file, overwrite=False)
     note(f"{path} is written: edit it, then run 'kwscope experiment {path} --out results'.")
+
+
+def _step_back() -> None:
+    """Let whoever started this go first: a window that listens, above all."""
+    if hasattr(os, "nice"):
+        os.nice(5)
+
+
+@contextmanager
+def _interrupts(control: Control) -> Iterator[None]:
+    """The first Ctrl-C ends the experiment in order; a second one at once."""
+
+    def cancel(*_: object) -> None:
+        control.cancel()
+        signal.signal(signal.SIGINT, before)
+
+    try:
+        before = signal.signal(signal.SIGINT, cancel)
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _obey(control: Control) -> None:

@@ -76,12 +76,18 @@ def _title(noise: str) -> str:
     return noise.removeprefix(RECORDED) + " (recorded)" if noise.startswith(RECORDED) else noise
 
 
-def plot_snr(results: Sequence[Result], path: Path, note: str, chance: float | None = None) -> Path | None:
+def plot_snr(
+    results: Sequence[Result],
+    path: Path,
+    note: str,
+    chance: float | None = None,
+    axis: str = "SNR over the clip's second, dB",
+) -> Path | None:
     """Accuracy against SNR: a panel a noise, one for the mean of the synthetic and one for that of the recorded noises.
 
     A line a network and start; 95 % intervals shaded (of a mean: the mean of the intervals, as the clips are the
     same). The clean figure stands at the right end of each panel. ``chance``: the share of a constant answer, drawn as
-    a line. None where no noise has two SNRs.
+    a line. ``axis``: what the SNR refers to. None where no noise has two SNRs.
     """
     found = [r for r in results if r.unit.condition.noise]
     noises = list(dict.fromkeys(r.unit.condition.noise for r in found))
@@ -117,7 +123,7 @@ def plot_snr(results: Sequence[Result], path: Path, note: str, chance: float | N
         axes.set_visible(False)
     shares = [100 * np.trace(r.confusion) / max(r.confusion.sum(), 1) for r in results if not r.unit.condition.special]
     grid[0].set_ylim(_floor(min(shares) - 3), 100.5)
-    figure.supxlabel(f"SNR over the clip's second, dB\n{note}".rstrip(), fontsize=9, color=_INK)
+    figure.supxlabel(f"{axis}\n{note}".rstrip(), fontsize=9, color=_INK)
     figure.supylabel("accuracy, %", fontsize=9, color=_INK)
     handles, names = grid[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=min(3, len(names)), fontsize=8, frameon=False)

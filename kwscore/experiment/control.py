@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 
 class Cancelled(Exception):
-    """The experiment was asked to end; what is finished is kept."""
+    """The experiment was asked to end. ``rows``: the table of what is finished."""
+
+    def __init__(self) -> None:
+        super().__init__("cancelled")
+        self.rows: list[dict[str, Any]] = []
 
 
 class Control:

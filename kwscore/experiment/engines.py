@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kwscore.errors import KWScopeError
-from kwscore.experiment.plan import BOARD, Plan
+from kwscore.experiment.plan import BOARD, Plan, is_path
 from kwscore.stream.telemetry import Engine
 
 if TYPE_CHECKING:
@@ -59,13 +59,9 @@ def _find(plan: Plan, spec: str) -> Network:
         where = str(plan.path(file))
         arrays = {k: v.detach().cpu().numpy() for k, v in load_published(where, name).state_dict().items()}
         return Network(f"{name}={where}", f"{name} (published)", model_hash(arrays), "clip")
-    where = spec if spec in shipped_checkpoints() or not _is_path(spec) else str(plan.path(spec))
+    where = spec if spec in shipped_checkpoints() or not is_path(spec) else str(plan.path(spec))
     config, arrays, _ = load_arrays(where)
     return Network(where, spec if where == spec else Path(where).stem, model_hash(arrays), config.schedule)
-
-
-def _is_path(spec: str) -> bool:
-    return len(Path(spec).parts) > 1 or bool(Path(spec).suffix)
 
 
 @contextmanager

@@ -113,7 +113,8 @@ def write_plot(path: Path, rows: Sequence[Row], plan: Plan) -> Path | None:
 
     clips = max((row["clips"] for row in rows), default=0)
     note = f"{plan.title + ': ' if plan.title else ''}{clips} clips"
-    return plot_snr([_result(row, rows) for row in rows], path, note)
+    axis = "SNR over the clip's second, dB" if plan.mode == "reset" else "SNR over the active speech level, dB"
+    return plot_snr([_result(row, rows) for row in rows], path, note, axis=axis)
 
 
 def _result(row: Row, rows: Sequence[Row]) -> Result:

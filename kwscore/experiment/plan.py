@@ -85,6 +85,31 @@ class Plan:
         """A path of the plan as one that can be opened."""
         return self.base / Path(text).expanduser()
 
+    def absolute(self) -> Plan:
+        """The same plan with whole paths, which means the same wherever it is written to."""
+        source = self.source
+        if (source.kind, source.where) != ("playlist", "demo"):
+            source = replace(source, where=self._whole(source.where))
+        if source.extra_dir:
+            source = replace(source, extra_dir=self._whole(source.extra_dir))
+        return replace(
+            self,
+            source=source,
+            noises=tuple(n if noise_label(n) == n else self._whole(n) for n in self.noises),
+            networks=tuple(self._network(spec) for spec in self.networks),
+            recordings=self._whole(self.recordings) if self.recordings else None,
+            base=Path(),
+        )
+
+    def _whole(self, text: str) -> str:
+        return str(self.path(text).resolve())
+
+    def _network(self, spec: str) -> str:
+        name, equals, file = spec.partition("=")
+        if equals:
+            return f"{name}={self._whole(file)}"
+        return self._whole(spec) if is_path(spec) else spec
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as a file holds them; ``parse_plan`` reads them."""
         source = self.source
@@ -226,6 +251,11 @@ def noise_label(noise: str) -> str:
     if noise in PUBLISHED_NOISES or noise.startswith(RECORDED):
         return noise
     return RECORDED + Path(noise).stem
+
+
+def is_path(spec: str) -> bool:
+    """Whether a network is named by a file."""
+    return len(Path(spec).parts) > 1 or bool(Path(spec).suffix)
 
 
 # reading -------------------------------------------------------------------------------------------------------------

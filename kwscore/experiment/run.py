@@ -15,7 +15,7 @@ from kwscore.audio.noise import PUBLISHED_NOISES
 from kwscore.errors import KWScopeError
 from kwscore.evaluation.grid import code_key
 from kwscore.evaluation.noisy import grid
-from kwscore.experiment.control import Control
+from kwscore.experiment.control import Cancelled, Control
 from kwscore.experiment.engines import Network, find_networks, open_engine
 from kwscore.experiment.material import Speech, load_speech
 from kwscore.experiment.measure import Counts, Unit, measure
@@ -116,6 +116,28 @@ def _run(
         of_row = [u for u in units if u in found and _same_row(u, unit)]
         pace.finished(unit, rows_of((u, found[u]) for u in of_row)[0], reused)
 
+    try:
+        _measure_all(plan, speech, units, keys, store, jobs, say, control, pace, found, finish)
+    except Cancelled as cancelled:
+        cancelled.rows = rows_of((unit, found[unit]) for unit in units if unit in found)
+        raise
+    return rows_of((unit, found[unit]) for unit in units)
+
+
+def _measure_all(
+    plan: Plan,
+    speech: Speech,
+    units: list[Unit],
+    keys: dict[Unit, dict[str, Any]],
+    store: Store | None,
+    jobs: int,
+    say: Say,
+    control: Control,
+    pace: _Pace,
+    found: dict[Unit, Counts],
+    finish: Callable[[Unit, Counts, bool], None],
+) -> None:
+    """What is kept, then all that is not."""
     for unit in units:
         control.check()
         counts = store.get(keys[unit]) if store is not None else None
@@ -132,7 +154,6 @@ def _run(
         if store is not None:
             store.add(keys[unit], counts)
         finish(unit, counts, False)
-    return rows_of((unit, found[unit]) for unit in units)
 
 
 def _measure_here(
