@@ -10,6 +10,7 @@ import numpy as np
 from app.feed import Array, Columns, Mark
 from kwscore.audio.source import Source
 from kwscore.constants import HOP, LABELS, SILENCE, WINDOW
+from kwscore.stream.comparison import Comparison
 from kwscore.stream.detection import DetectionSettings
 from kwscore.stream.history import History, HistoryView
 
@@ -29,6 +30,8 @@ class HistoryFeed:
         self.settings = DetectionSettings()
         self.marks: list[Mark] = []
         """Detections since the start or reset, oldest first; the controller adds to it."""
+        self.comparison: Comparison | None = None
+        """Two engines on the same columns; None while one runs alone."""
         self._history: History | None = None
         self._source: Source | None = None
         self._base = 0
@@ -44,6 +47,10 @@ class HistoryFeed:
         self._view = None
         self._truths = []
         self._followed = 0
+
+    def compare(self, comparison: Comparison | None) -> None:
+        """Two engines run on the columns to come, or one alone again."""
+        self.comparison = comparison
 
     def follow(self) -> list[Mark]:
         """Raise the scores of the newest marks to the highest posterior since their start; return those that rose.

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from kwscore.errors import KWScopeError
 from kwscore.models.config import DEFAULT_NETWORK
 from kwscore.stream.telemetry import Engine
+
+if TYPE_CHECKING:
+    from kwscore.fixed.image import Image
 
 RECORDED_DBFS = -20.0
 """Level of the loud part of a word in Speech Commands: 90th percentile of its 10 ms levels, median over words."""
@@ -50,3 +54,19 @@ def _training_level(card: object) -> tuple[float, float] | None:
         return RECORDED_DBFS + float(low), min(RECORDED_DBFS + float(high), LOUDEST_DBFS)
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def load_image(name: str, progress: Callable[[str], None]) -> Image:
+    """The integer image of a network (empty: the standard one). Raises KWScopeError for one that has none."""
+    from kwscore.fixed.calibrate import load_image as load
+
+    return load(name or _standard_network(), progress=progress)
+
+
+def load_integer(name: str, progress: Callable[[str], None]) -> Engine:
+    """The integer engine of a network (empty: the standard one), compiled."""
+    from kwscore.fixed.engine import FixedEngine
+
+    engine = FixedEngine(load_image(name, progress))
+    engine.warm_up(progress)
+    return engine

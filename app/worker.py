@@ -9,12 +9,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.engines import EngineSet
 from kwscore.audio.source import Source
 from kwscore.constants import HOP, SAMPLE_RATE
 from kwscore.errors import KWScopeError
+from kwscore.stream.comparison import Comparison
+from kwscore.stream.deferred import DeferredEngine
 from kwscore.stream.detection import DetectionSettings, Detector, Event
 from kwscore.stream.history import History
-from kwscore.stream.runner import Runner
+from kwscore.stream.runner import Batch, Mixer, Runner
 from kwscore.stream.telemetry import Engine
 
 RISE = 0.1  # posterior from which on a word counts as rising
@@ -55,6 +58,14 @@ class Attached:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """Two engines run on the same samples from now on (``comparison`` None: one alone)."""
+
+    comparison: Comparison | None
+    engines: EngineSet
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The source came to its end, or the engine failed."""
 
@@ -70,7 +81,12 @@ class Worker(threading.Thread):
         self.runner: Runner | None = None
         self.history: History | None = None
         self.settings = DetectionSettings()
-        self._engine: Engine | None = None
+        self.comparison: Comparison | None = None
+        self.mixer: Mixer | None = None
+        self.listeners: tuple[Callable[[Batch], None], ...] = ()
+        """Called in the engine thread with every step's batch, after the history has it; exchange the whole tuple."""
+        self._engines: EngineSet | None = None
+        self._absent: dict[str, str] = {}  # why a deferred engine is away, by its part
         self._source: Source | None = None
         self._tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake = threading.Event()
@@ -127,22 +143,29 @@ class Worker(threading.Thread):
         self.runner = None
         self._begin()
 
-    def use_engine(self, engine: Engine) -> None:
-        """Go on with another network: between two samples where the history fits it, else from the beginning."""
-        self._engine = engine
-        history = self.history
+    def use_engines(self, engines: EngineSet) -> None:
+        """Go on with other engines: between two samples where the history fits them, else from the beginning."""
+        self._engines = engines
+        history, engine = self.history, engines.engine
         if self.runner is None or history is None or self._source is None:
             self._begin()
         elif (history.experts, history.blocks) == (len(engine.expert_names), engine.blocks):
-            self.runner.swap(engine=engine)
+            self.runner.swap(engine=engine, reference=engines.reference, standby=engines.standby)
+            self._compare()
             self.events.append(Notice("engine", ""))
         else:
             self._begin()
 
+    def use_mixer(self, mixer: Mixer | None) -> None:
+        """Mix noise in from the next sample on; None: hear the source as it is."""
+        self.mixer = mixer
+        if self.runner is not None:
+            self.runner.swap(mixer=mixer)
+
     def use_settings(self, settings: DetectionSettings) -> None:
         self.settings = settings
         if self.runner is not None:
-            self.runner.detector.settings = settings
+            self.runner.detector.settings = self.runner.reference_detector.settings = settings
 
     def begin_anew(self) -> None:
         """Reset: network, history and clock start again with the next sample."""
@@ -150,14 +173,26 @@ class Worker(threading.Thread):
             self._begin()
 
     def _begin(self) -> None:
-        if self._source is None or self._engine is None:
+        if self._source is None or self._engines is None:
             return
+        engines = self._engines
         base = self._source.status().position
         # A history of its own for every beginning: what the window still reads of the last one stays as it is.
-        self.history = History.for_engine(self._engine)
-        self.runner = Runner(self._source, self._engine, Detector(self.settings))
-        self.events.append(Attached(self.history, self._source, base, self._engine))
+        self.history = History.for_engine(engines.engine)
+        self.runner = Runner(
+            self._source, engines.engine, Detector(self.settings), self.mixer, reference=engines.reference,
+            standby=engines.standby,
+        )  # fmt: skip
+        self.events.append(Attached(self.history, self._source, base, engines.engine))
+        self._compare()
         self.events.append(Notice("engine", ""))
+
+    def _compare(self) -> None:
+        assert self._engines is not None
+        self.comparison = Comparison() if self._engines.reference is not None else None
+        self._absent = {}
+        self.events.append(Compared(self.comparison, self._engines))
+        self.events.append(Notice("board", ""))
 
     def _step(self) -> None:
         runner, history = self.runner, self.history
@@ -165,6 +200,11 @@ class Worker(threading.Thread):
             return
         batch = runner.step()
         history.extend(batch)
+        if self.comparison is not None:
+            self.comparison.extend(batch)
+        for listener in self.listeners:
+            listener(batch)
+        self._watch_boards(runner)
         if batch.telemetry:
             newest = batch.telemetry[-1].frame
             for event in batch.events:
@@ -181,6 +221,17 @@ class Worker(threading.Thread):
                 )
         if runner.finished:
             self._end()
+
+    def _watch_boards(self, runner: Runner) -> None:
+        """Say when an engine that answers later is away, and when it is there again."""
+        parts = {"engine": runner.engine, "reference": runner.reference}
+        absent = {part: e.lost for part, e in parts.items() if isinstance(e, DeferredEngine) and e.lost}
+        if absent == self._absent:
+            return
+        self._absent = absent
+        goes_on = "" if "engine" not in absent else " The integer engine in software goes on in its place."
+        said = " ".join(dict.fromkeys(absent.values()))
+        self.events.append(Notice("board", f"{said}{goes_on}" if said else "", "warning"))
 
     @staticmethod
     def _rise(history: History, event: Event, column: int) -> float:

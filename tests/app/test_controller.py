@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app import controller as module
+from app import listening as module
 from app.controller import Controller, Detected, DevicesFound, NetworkTried, Notice
 from app.sources import DEMO, MICROPHONE, Choice
 from kwscore.audio.source import SourceState
@@ -181,7 +181,7 @@ def test_a_vanished_device_is_announced_and_recovers(drive: Callable[..., Driver
 def test_closing_does_not_wait_for_a_source_that_hangs(
     drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "CLOSE_DEADLINE", 0.2)
+    monkeypatch.setattr("app.controller.CLOSE_DEADLINE", 0.2)
     device = Device()
     device.hang = threading.Event()
     driver = drive(build_source=lambda choice: device)
