@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kwscore.models.config import D_CONV, NetworkConfig
-from kwscore.models.functions import ConvSiLU
+from kwscore.models.functions import conv_silu
 from kwscore.models.nc_ssm import NasgSsm, NcSsm
 from kwscore.models.ssm import Conditions, SaSsm, SaSsmV2
 
@@ -53,7 +53,7 @@ class Block(_GatedBlock):
     def forward(self, x: Tensor, given: Conditions) -> tuple[Tensor, Tensor]:
         """Returns the block's output (B, T, d) and the step sizes delta (B, T, D)."""
         u, z = self.enter(x)
-        y, delta = self.sa_ssm(ConvSiLU.apply(u, self.conv1d.weight, self.conv1d.bias, 1), given)
+        y, delta = self.sa_ssm(conv_silu(u, self.conv1d.weight, self.conv1d.bias, 1), given)
         return self.leave(x, y, z), delta
 
 
@@ -68,7 +68,7 @@ class TcnBlock(_GatedBlock):
     def forward(self, x: Tensor, given: Conditions) -> tuple[Tensor, Tensor]:
         """Returns the block's output (B, T, d) and no step sizes (B, T, 0)."""
         u, z = self.enter(x)
-        y = ConvSiLU.apply(u, self.dwconv.weight, self.dwconv.bias, self.dilation)
+        y = conv_silu(u, self.dwconv.weight, self.dwconv.bias, self.dilation)
         return self.leave(x, y, z), x.new_empty((*x.shape[:2], 0))
 
 

@@ -1,7 +1,8 @@
 """Differentiable torch operations around the compiled kernels.
 
-Each runs on CPU tensors of float32 or float64, contiguous (B, T, C), and has an exact hand-written backward; the
-tests compare every one with a plain torch loop and with finite differences.
+Each class runs on CPU tensors of float32 or float64, contiguous (B, T, C), and has an exact hand-written backward; the
+tests compare every one with a plain torch loop and with finite differences. The functions of the same names take a
+tensor of any device: off the CPU they compute with ``device_ops``.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from kwscore.models import kernels_backend, kernels_frontend
-from kwscore.models.constants import PCEN_EPS
+from kwscore.models import device_ops, kernels_backend, kernels_frontend
+from kwscore.models.constants import NORM_EPS, PCEN_EPS
 
 
 def _array(tensor: Tensor) -> np.ndarray:
@@ -203,3 +204,66 @@ class WindowedMean(torch.autograd.Function):
         (ends,) = ctx.saved_tensors
         grad_x = kernels_backend.windowed_mean_backward(_array(grads[0]), _array(ends), *ctx.rule)
         return torch.from_numpy(grad_x), None, None
+
+
+def compiled(tensor: Tensor) -> bool:
+    """Whether the compiled kernels reach a tensor."""
+    return tensor.device.type == "cpu"
+
+
+def pcen(energy: Tensor, s: Tensor, alpha: Tensor, delta: Tensor, r: Tensor) -> Tensor:
+    """PCEN of energy (B, T, C) with constants (C,)."""
+    out: Tensor = (Pcen.apply if compiled(energy) else device_ops.pcen)(energy, s, alpha, delta, r)
+    return out
+
+
+def adaptive_envelope(energy: Tensor, s: Tensor) -> Tensor:
+    """PCEN envelope of energy (B, T, C) with a smoothing (B, T, C)."""
+    out: Tensor = (AdaptiveEnvelope.apply if compiled(energy) else device_ops.envelope)(energy, s)
+    return out
+
+
+def running_norm(x: Tensor, mean: Tensor, var: Tensor, prior: int, horizon: int, eps: float) -> Tensor:
+    """Causal normalisation of x (B, T, C) from corpus statistics (C,)."""
+    kind = RunningNorm.apply if compiled(x) else device_ops.running_norm
+    out: Tensor = kind(x, mean, var, prior, horizon, eps)
+    return out
+
+
+@torch.no_grad()
+def running_mean(x: Tensor, start: Tensor, prior: int, horizon: int) -> Tensor:
+    """Running means of x (B, T, C) from ``start`` (C,); no gradient."""
+    if not compiled(x):
+        return device_ops.running_mean(x, start, prior, horizon)
+    first = _array(start.to(x.dtype))
+    return torch.from_numpy(kernels_frontend.running_norm(_array(x), first, first, prior, horizon, NORM_EPS)[1])
+
+
+@torch.no_grad()
+def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and population variance (C,) over all frames of x (B, T, C), in float64; no gradient."""
+    if not compiled(x):
+        return device_ops.moments(x)
+    mean, var = kernels_frontend.moments(_array(x))
+    return torch.from_numpy(mean), torch.from_numpy(var)
+
+
+def conv_silu(x: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
+    """SiLU of a causal depthwise convolution of x (B, T, D)."""
+    out: Tensor = (ConvSiLU.apply if compiled(x) else device_ops.conv_silu)(x, weight, bias, dilation)
+    return out
+
+
+def selective_scan(
+    u: Tensor, delta: Tensor, a: Tensor, b_in: Tensor, c_out: Tensor, skip: Tensor, eps: Tensor, limit: float
+) -> Tensor:
+    """The state-space recurrence; shapes as in ``SelectiveScan``."""
+    kind = SelectiveScan.apply if compiled(u) else device_ops.selective_scan
+    out: Tensor = kind(u, delta, a, b_in, c_out, skip, eps, limit)
+    return out
+
+
+def windowed_mean(x: Tensor, ends: Tensor, window: int) -> Tensor:
+    """Mean of the last min(t + 1, window) frames of x (B, T, C) at t = ends (B, K) -> (B, K, C)."""
+    out: Tensor = (WindowedMean.apply if compiled(x) else device_ops.windowed_mean)(x, ends, window)
+    return out

@@ -80,7 +80,7 @@ class NasgSsm(NcSsm):
 
     def masked(self, b_in: Tensor, eps: Tensor, given: Conditions) -> tuple[Tensor, Tensor]:
         assert given.hint is not None
-        penalty = torch.linspace(0.0, -2.0, self.states, dtype=b_in.dtype)
+        penalty = torch.linspace(0.0, -2.0, self.states, dtype=b_in.dtype, device=b_in.device)
         logit = self.state_mask_scale.clamp(1.0, 8.0) * given.hint + self.state_mask_bias.clamp(-2.0, 2.0)
         mask = torch.sigmoid(logit.unsqueeze(-1) + penalty)
         return b_in * mask, eps * mask

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from kwscore.constants import N_MELS
 from kwscore.models.constants import PCEN_EPS
-from kwscore.models.functions import AdaptiveEnvelope, Pcen
+from kwscore.models.functions import adaptive_envelope, pcen
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,10 @@ class PcenExpert(nn.Module):
         """Floored mel magnitudes and SNR (B, T, 40) -> PCEN output (B, T, 40)."""
         s, alpha, delta, r = self.constants()
         if not self.adaptive:
-            out: Tensor = Pcen.apply(energy, s, alpha, delta, r)
-            return out
+            return pcen(energy, s, alpha, delta, r)
         lack = 1.0 - snr.detach()
         r = (r * (1.0 + 0.5 * lack)).clamp(0.05, 0.40)
         s = (s * (1.0 + 0.3 * lack)).clamp(0.05, 0.40)
-        env = AdaptiveEnvelope.apply(energy, s)
+        env = adaptive_envelope(energy, s)
         base = energy * torch.exp(-alpha * torch.log(env + PCEN_EPS)) + delta
         return torch.exp(r * torch.log(base)) - torch.exp(r * torch.log(delta))

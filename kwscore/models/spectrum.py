@@ -25,7 +25,9 @@ def checked_waveform(waveform: Tensor, least: int) -> Tensor:
     if not waveform.is_floating_point():
         raise KWScopeError(f"The waveform is {waveform.dtype}: give floats in [-1, 1] (16-bit samples / 32768).")
     if waveform.device.type != "cpu":
-        raise KWScopeError(f"The waveform is on {waveform.device}: these networks run on the CPU.")
+        raise KWScopeError(
+            f"The waveform is on {waveform.device}: spectra are made on the CPU; elsewhere networks take features only."
+        )
     if waveform.shape[1] < least:
         raise KWScopeError(f"The waveform has {waveform.shape[1]} samples; at least {least} are needed.")
     return waveform

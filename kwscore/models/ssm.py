@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from kwscore.constants import N_MELS
 from kwscore.models.calibration import CALIBRATION, DEFAULT_CALIBRATION
 from kwscore.models.config import NetworkConfig
-from kwscore.models.functions import SelectiveScan
+from kwscore.models.functions import selective_scan
 
 HALF_SATURATION = 0.05
 """Initial half-saturation of the SNR in v2 and NC."""
@@ -117,7 +117,7 @@ class SaSsm(nn.Module):
         delta = self.step_size(self.step_logit(dt, shift), level, given.gate)
         eps = self.between("epsilon_max", "epsilon_min", level).unsqueeze(-1).expand_as(b_in)
         b_in, eps = self.masked(self.gated_input(b_in, gate_logits), eps, given)
-        y: Tensor = SelectiveScan.apply(u, delta, -torch.exp(self.A_log), b_in, c_out, self.D, eps, self.state_limit)
+        y = selective_scan(u, delta, -torch.exp(self.A_log), b_in, c_out, self.D, eps, self.state_limit)
         return y, delta
 
 

@@ -8,10 +8,9 @@ from torch import Tensor, nn
 
 from kwscore.constants import CLIP_FRAMES, N_MELS
 from kwscore.errors import KWScopeError
-from kwscore.models import kernels_frontend
+from kwscore.models import functions
 from kwscore.models.config import NetworkConfig
 from kwscore.models.constants import NORM_EPS
-from kwscore.models.functions import RunningNorm, WindowedMean
 
 STATISTICS_MOMENTUM = 0.01
 """Weight of one training batch in the corpus statistics; the first batch counts fully."""
@@ -40,16 +39,14 @@ class StreamNorm(nn.Module):
     @torch.no_grad()
     def update(self, feature: Tensor, momentum: float = STATISTICS_MOMENTUM) -> None:
         """Move the corpus statistics towards those of ``feature`` (B, T, 40); momentum 1 replaces them."""
-        if not self.mean.any():
-            momentum = 1.0
-        mean, var = kernels_frontend.moments(feature.detach().contiguous().numpy())
-        self.mean.lerp_(torch.from_numpy(mean).to(self.mean.dtype), momentum)
-        self.var.lerp_(torch.from_numpy(var).to(self.var.dtype), momentum)
+        weight = torch.where(self.mean.any(), momentum, 1.0).to(self.mean)
+        mean, var = functions.moments(feature)
+        self.mean.lerp_(mean.to(self.mean), weight)
+        self.var.lerp_(var.to(self.var), weight)
 
     def forward(self, feature: Tensor) -> Tensor:
         """(B, T, 40) -> (B, T, 40)."""
-        out: Tensor = RunningNorm.apply(feature, self.mean, self.var, self.prior, self.horizon, NORM_EPS)
-        return out
+        return functions.running_norm(feature, self.mean, self.var, self.prior, self.horizon, NORM_EPS)
 
 
 class StreamMean(nn.Module):
@@ -69,20 +66,16 @@ class StreamMean(nn.Module):
         """(B, T) -> running means (B, T)."""
         if self.training:
             self.mean.lerp_(x.mean().to(self.mean.dtype), STATISTICS_MOMENTUM)
-        start = self.mean.to(x.dtype).reshape(1).numpy()
-        values = x.detach().unsqueeze(-1).contiguous().numpy()
-        means = kernels_frontend.running_norm(values, start, start, self.prior, self.horizon, NORM_EPS)[1]
-        return torch.from_numpy(means[..., 0])
+        return functions.running_mean(x.unsqueeze(-1), self.mean.reshape(1), self.prior, self.horizon).squeeze(-1)
 
 
 def windowed_mean(hidden: Tensor, ends: Tensor | None = None) -> Tensor:
     """Mean of the last min(t+1, 97) frames of (B, T, d) at every frame, or at the frames ``ends`` (B, K)."""
     batch, frames = hidden.shape[:2]
     if ends is None:
-        ends = torch.arange(frames).expand(batch, frames)
+        ends = torch.arange(frames, device=hidden.device).expand(batch, frames)
     elif ends.dim() != 2 or ends.shape[0] != batch:
         raise KWScopeError(f"ends must have the shape ({batch}, K), not {tuple(ends.shape)}.")
-    elif ends.numel() and not (int(ends.min()) >= 0 and int(ends.max()) < frames):
-        raise KWScopeError(f"ends must be frame indices from 0 to {frames - 1}.")
-    out: Tensor = WindowedMean.apply(hidden, ends.to(torch.int64), CLIP_FRAMES)
-    return out
+    elif functions.compiled(ends) and ends.numel() and not (int(ends.min()) >= 0 and int(ends.max()) < frames):
+        raise KWScopeError(f"ends must be frame indices from 0 to {frames - 1}.")  # elsewhere asking would wait
+    return functions.windowed_mean(hidden, ends.to(torch.int64), CLIP_FRAMES)

@@ -1,4 +1,5 @@
-"""Every compiled operation equals its plain loop, and its gradient equals autograd's and finite differences."""
+"""Every operation, compiled or for other devices, equals its plain loop, as its gradient equals autograd's and finite
+differences."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kwscore.models import functions, kernels_frontend
+from kwscore.models import device_ops, functions, kernels_frontend
 from tests.models import oracles
 
 B, T, C, N = 2, 9, 5, 3
@@ -32,21 +33,28 @@ def _cases() -> dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor], tu
     )  # fmt: skip
     norm = _rand(B, T, C, low=-2, high=2), _rand(C, low=-1, grad=False), _rand(C, low=0.2, grad=False)
     conv = _rand(B, T, C, low=-1), _rand(C, 1, 3, low=-1), _rand(C, low=-1)
-    return {
+    pool = _rand(B, T, C), torch.tensor([[0, 5, 8]] * B), 4
+    adaptive = energy, _rand(B, T, C, high=0.4)
+    devices = {
+        "device: pcen": (device_ops.pcen, oracles.pcen, (energy, s, alpha, delta, r)),
+        "device: adaptive envelope": (device_ops.envelope, oracles.envelope, adaptive),
+        "device: norm, prior": (device_ops.running_norm, oracles.running_norm, (*norm, 3, 7, 1e-5)),
+        "device: norm, no prior": (device_ops.running_norm, oracles.running_norm, (*norm, 0, 97, 1e-5)),
+        "device: conv, dilated": (device_ops.conv_silu, oracles.conv_silu, (*conv, 4)),
+        "device: pool": (device_ops.windowed_mean, oracles.windowed_mean, pool),
+        "device: scan": (device_ops.selective_scan, oracles.selective_scan, (*scan, float("inf"))),
+    }
+    return devices | {
         "floor, stream": (functions.NoiseFloor.apply, oracles.noise_floor, (magnitude, anchor, *rates, 5, 0.5)),
         "floor, clip": (functions.NoiseFloor.apply, oracles.noise_floor, (magnitude, anchor, *rates, 0, 0.0)),
         "pcen": (functions.Pcen.apply, oracles.pcen, (energy, s, alpha, delta, r)),
         "pcen, fixed energy": (functions.Pcen.apply, oracles.pcen, (energy.detach(), s, alpha, delta, r)),
-        "adaptive envelope": (functions.AdaptiveEnvelope.apply, oracles.envelope, (energy, _rand(B, T, C, high=0.4))),
+        "adaptive envelope": (functions.AdaptiveEnvelope.apply, oracles.envelope, adaptive),
         "norm, prior": (functions.RunningNorm.apply, oracles.running_norm, (*norm, 3, 7, 1e-5)),
         "norm, no prior": (functions.RunningNorm.apply, oracles.running_norm, (*norm, 0, 97, 1e-5)),
         "conv": (functions.ConvSiLU.apply, oracles.conv_silu, (*conv, 1)),
         "conv, dilated": (functions.ConvSiLU.apply, oracles.conv_silu, (*conv, 4)),
-        "pool": (
-            functions.WindowedMean.apply,
-            oracles.windowed_mean,
-            (_rand(B, T, C), torch.tensor([[0, 5, 8]] * B), 4),
-        ),
+        "pool": (functions.WindowedMean.apply, oracles.windowed_mean, pool),
         "scan": (functions.SelectiveScan.apply, oracles.selective_scan, (*scan, float("inf"))),
         "scan, fixed eps": (functions.SelectiveScan.apply, oracles.selective_scan, (*scan[:6], scan[6].detach(), 2.0)),
         "scan, clipped state": (functions.SelectiveScan.apply, oracles.selective_scan, (*scan, 0.3)),
