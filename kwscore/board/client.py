@@ -76,7 +76,8 @@ class BoardClient:
     """A board on a serial port.
 
     ``baud``: rate to stream at. ``weights``: what the board must run; loaded where it has something else (None: take
-    what is there). ``on_state`` is called from any thread after each change of ``state``.
+    what is there, with ``bare`` even nothing: such a board can be asked but not streamed to). ``on_state`` is called
+    from any thread after each change of ``state``.
 
     Raises BoardError for a rate that cannot carry audio.
     """
@@ -87,6 +88,7 @@ class BoardClient:
         *,
         baud: int = DEFAULT_BAUD,
         weights: handshake.Weights | None = None,
+        bare: bool = False,
         mask: Mask = FULL_MASK,
         stride: int = 1,
         timing: Timing | None = None,
@@ -96,6 +98,7 @@ class BoardClient:
         self.port = port
         self.baud = baud
         self.weights = weights
+        self.bare = bare
         self.mode = SetMode(stride, mask)
         self.timing = timing or Timing()
         self.reason = ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,12 @@ class HopTiming:
     compute_us: float
 
 
+class Closable(Protocol):
+    """Something that has to be ended."""
+
+    def close(self) -> None: ...
+
+
 class BoardEngine:
     """Sends audio to the board at ``port`` and returns what it computes; satisfies ``Engine``.
 
@@ -48,6 +55,7 @@ class BoardEngine:
     as they are. ``standby``: an engine of the same network that hears everything too, and whose records take the
     place of the board's while it is lost; without one ``process`` raises BoardLostError then. Either way the client
     gets the board back by itself, and the stream goes on with the right frame numbers (and a new warm-up).
+    ``on_state`` is called from any thread after each change of the link's state. ``owned`` is closed with the engine.
 
     A board works in whole hops: the first frame comes after 640 samples, not 512. Frames lost on the line are
     missing from the records; frames that heard a hop of zeros instead of lost audio are counted in ``filled``.
@@ -64,11 +72,14 @@ class BoardEngine:
         baud: int = DEFAULT_BAUD,
         mask: Mask = FULL_MASK,
         timing: Timing | None = None,
+        on_state: Callable[[State], None] | None = None,
+        owned: Closable | None = None,
     ) -> None:
         self._model = model
         self._standby = standby
+        self._owned = owned
         weights = model.weights if model else None
-        self.client = BoardClient(port, baud=baud, weights=weights, mask=mask, timing=timing)
+        self.client = BoardClient(port, baud=baud, weights=weights, mask=mask, timing=timing, on_state=on_state)
         self.timings: deque[HopTiming] = deque(maxlen=_REMEMBERED)
         self.filled = 0
         """Frames since reset that heard zeros in place of lost audio."""
@@ -92,8 +103,10 @@ class BoardEngine:
         self.close()
 
     def close(self) -> None:
-        """Release the port."""
+        """Release the port, and end what was started for it."""
         self.client.close()
+        if self._owned is not None:
+            self._owned.close()
 
     @property
     def name(self) -> str:

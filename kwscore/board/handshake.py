@@ -66,7 +66,7 @@ def run(client: BoardClient, connection: Connection) -> Info:
     client.command(Reset(Level.STREAM), "a reset")
     if client.weights is not None and info.model_id != client.weights.model_id:
         info = _load(client, client.weights, info.weight_bytes)
-    elif client.weights is None and not info.model_id:
+    elif client.weights is None and not info.model_id and not client.bare:
         raise BoardError(f"The board at {client.port} has no weights: load a network with `kwscope board load`.")
     client.command(client.mode, "the telemetry asked for")
     return info

@@ -162,7 +162,7 @@ class Hello:
 class Info:
     """What a board is. ``build`` 8 bytes of the source's hash; ``model_id`` 0 when no weights are loaded;
     ``clock_hz`` of the cycle counts; ``rx_fifo`` and ``weight_bytes`` capacities; ``mask`` the fields it can send;
-    ``tag`` four letters: ARTY, BAS3, CMOD, SIM."""
+    ``tag`` four letters: ARTY, BAS3, CMOD, SIM, RTL."""
 
     TYPE: ClassVar = Type.INFO
     LAYOUT: ClassVar = struct.Struct("<4sBB8sIIHHHHHBBBBBB4s")

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", metavar="NAME|PATH", help="A network that comes with KWScope, or a checkpoint.")
 ]
+BoardOption = Annotated[
+    str | None, typer.Option("--board", metavar="sim|rtl|PORT", help="Compute on a board, virtual or real.")
+]
+DEFAULT_BAUD = 1_000_000  # kwscore.board.protocol.DEFAULT_BAUD without its imports; a test holds them together
+BaudOption = Annotated[int, typer.Option("--baud", help="Rate of the board's line in bit/s.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 
@@ -77,8 +82,17 @@ def open_source(name: str, *, device: str | None = None, realtime: bool = False)
     return FileSource(name, pace)
 
 
-def open_engine(model: str) -> Engine:
-    """The float engine of a network by name or path, for the schedule it was made for; says so where it compiles."""
+def open_engine(model: str, board: str | None = None, baud: int = DEFAULT_BAUD) -> Engine:
+    """The engine of a network by name or path; says so where it compiles.
+
+    The float engine for the schedule that the network was made for; with ``board`` (sim, rtl, or a port) the network on
+    that board, at ``baud``, and the integer engine while the board is lost. Then the caller closes it.
+    """
+    if board is not None:
+        from kwscore.board.opening import open_board
+        from kwscore.fixed.engine import FixedEngine
+
+        return open_board(board, model, standby=FixedEngine, baud=baud, progress=note)
     from kwscore.stream.choose import load_engine
     from kwscore.stream.engine import StreamEngine
 

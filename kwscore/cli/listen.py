@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from kwscore.cli.common import (
+    DEFAULT_BAUD,
+    BaudOption,
+    BoardOption,
     JsonOption,
     ModelOption,
     emit,
@@ -56,6 +59,8 @@ def listen(
     release: Annotated[
         float | None, typer.Option(help="Part of its threshold below which a word must fall to fire again.")
     ] = None,
+    board: BoardOption = None,
+    baud: BaudOption = DEFAULT_BAUD,
     calibrate: Annotated[
         float | None,
         typer.Option(metavar="SECONDS", min=0.3, help="Take the first SECONDS for silence and calibrate by it."),
@@ -70,6 +75,9 @@ def listen(
     One line a word: time, word, score. Listens to the microphone until Ctrl-C, or to the demo or a file, as fast as it
     goes, to its end. Times are on the clock of the samples, from the first one. A file that is cut short or damaged is
     heard as far as it goes; that is said on stderr, and the exit status is then 1.
+
+    With --board the network runs on a board; while that is lost the integer engine goes on, and the board is taken back
+    by itself.
 
     With --calibrate the network's constants follow the noise of the first SECONDS and the SNR of the words heard since.
     It is off by default because it was measured to cost accuracy (docs/calibration.md).
@@ -87,8 +95,11 @@ def listen(
     )
     if until is not None and until not in WORDS:
         raise KWScopeError(f"--until {until}: not a word that the networks know; choose one of {', '.join(WORDS)}")
+    if board is not None and calibrate is not None:
+        raise KWScopeError("--calibrate changes constants that a board keeps to itself: leave it out, or --board.")
     opened = open_source(source, device=device, realtime=realtime)
-    session = _Session(opened, model, settings, _JsonOutput(telemetry) if as_json else _TextOutput(), calibrate)
+    engine = open_engine(model, board, baud)
+    session = _Session(opened, engine, settings, _JsonOutput(telemetry) if as_json else _TextOutput(), calibrate)
     heard = session.run(seconds, until)
     if (until is not None and not heard) or session.incomplete:
         raise typer.Exit(1)
@@ -117,16 +128,18 @@ class _Session:
     def __init__(
         self,
         source: Source,
-        model: str,
+        engine: Engine,
         settings: DetectionSettings,
         output: _Output,
         calibrate: float | None = None,
     ) -> None:
+        from kwscore.board.engine import BoardEngine
         from kwscore.stream.detection import Detector
         from kwscore.stream.runner import Runner
 
         self.source = source
-        self.engine = open_engine(model)
+        self.engine = engine
+        self._board = engine if isinstance(engine, BoardEngine) else None
         self.settings = settings
         self.runner = Runner(source, self.engine, Detector(settings))
         self.output = output
@@ -147,6 +160,13 @@ class _Session:
         finally:
             self.source.stop()
             self.output.end(self, time.monotonic() - begin)
+            if self._board is not None:
+                self._board.close()
+
+    @property
+    def board(self) -> str | None:
+        """The port of the board that computes."""
+        return self._board.client.port if self._board else None
 
     def _loop(self, begin: float, seconds: float | None, until: str | None) -> bool:
         while not self.runner.finished:
@@ -186,11 +206,14 @@ class _Session:
         return score_events(said, found, heard).to_dict()
 
     def _report_trouble(self) -> None:
-        """Say what is wrong with the source when that changes."""
-        message = self.source.status().message
+        """Say what is wrong with the source or the board when that changes."""
+        lost = self._board.client.reason if self._board else ""
+        message = self.source.status().message or (f"{lost} The integer engine goes on." if lost else "")
         if message and message != self._trouble:
             self.output.clear()
             note(f"kwscope: {message}")
+        elif self._board is not None and self._trouble and not message:
+            note("kwscope: the board is back.")
         self._trouble = message
 
 
@@ -310,6 +333,7 @@ class _JsonOutput(_Output):
                 "source": session.source.name,
                 "model": engine.name,
                 "hash": engine.model_hash,
+                "board": session.board,
                 "labels": LABELS,
                 "experts": engine.expert_names,
                 "blocks": engine.blocks,

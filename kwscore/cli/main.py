@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from kwscore import __version__
 from kwscore.cli import (
     bench,
+    board,
     calibrate,
     classify,
     data,
@@ -79,6 +80,7 @@ def _commands() -> None:
     app.add_typer(experiment.app, name="experiment")
     app.add_typer(data.app, name="data")
     app.add_typer(export.app, name="export")
+    app.add_typer(board.app, name="board")
 
 
 @app.callback(invoke_without_command=True)

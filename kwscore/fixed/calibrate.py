@@ -13,7 +13,7 @@ from kwscore.constants import SAMPLE_RATE
 from kwscore.errors import KWScopeError
 from kwscore.fixed.engine import FixedEngine
 from kwscore.fixed.image import BLOCK_FORMATS, SUFFIX, Image
-from kwscore.fixed.quantise import build_image, normed_format, weight_bits
+from kwscore.fixed.quantise import build_image, normed_format, sizes_of, weight_bits
 from kwscore.models.checkpoint import find_checkpoint, load_arrays, model_hash
 from kwscore.models.config import NetworkConfig
 from kwscore.stream.weights import Arrays
@@ -177,6 +177,7 @@ def load_image(
         image = Image.load(beside)
         if image.model_hash == model_hash(arrays):
             return image
+    sizes_of(config)  # a network that does not fit is refused before anything is said
     if progress:
         progress(f"Quantising {config.name} ...")
     return quantise(config, arrays, audio)

@@ -1,0 +1,144 @@
+"""``kwscope board`` and ``listen --board`` on the virtual board, and every sentence they refuse with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from kwscore.board import selftest as tested
+from kwscore.board import verilated
+from kwscore.board.protocol import DEFAULT_BAUD
+from kwscore.cli import common
+from kwscore.cli.main import app
+
+DUAL = "NanoMamba-Tiny-DualPCEN"
+pytestmark = pytest.mark.timeout(900)  # a cold cache on a slow machine
+
+
+def kwscope(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["board", *map(str, arguments)])
+
+
+def refused(result: Result, words: str) -> None:
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("kwscope: ")
+    assert "Traceback" not in result.stderr
+
+
+def test_the_rate_is_the_protocols() -> None:
+    assert common.DEFAULT_BAUD == DEFAULT_BAUD
+
+
+def test_list_names_the_virtual_boards_first() -> None:
+    result = kwscope("list", "--json")
+    assert result.exit_code == 0, result.stderr
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [entry["board"] for entry in told[:2]] == ["sim", "rtl"]
+    assert all(entry["kind"] in ("virtual", "board", "port") for entry in told)
+    assert "sim" in kwscope("list").stdout
+
+
+def test_list_says_what_rtl_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verilated, "missing_tools", lambda: ["verilator"])
+    assert "needs verilator" in kwscope("list").stdout
+
+
+def test_info() -> None:
+    told = json.loads(kwscope("info", "sim", "--json").stdout)
+    assert (told["kind"], told["protocol"], told["model_id"], told["frames_under_way"]) == ("SIM", 1, None, 6)
+    assert told["sizes"]["channels"] == 24
+    assert told["stats"]["crc_errors"] == 0
+    text = kwscope("info", "sim").stdout
+    assert "12 classes" in text
+    assert "logits, routing" in text
+
+
+def test_load_says_what_runs(repository: Path) -> None:
+    image = repository / "checkpoints_full" / f"{DUAL}.kwsf"
+    told = json.loads(kwscope("load", "sim", image, "--json").stdout)
+    assert told["network"] == DUAL
+    assert told["bytes"] == image.stat().st_size
+    assert told["model_id"] in kwscope("load", "sim").stdout
+
+
+def test_selftest_of_the_virtual_board() -> None:
+    result = kwscope("selftest", "sim", "--seconds", "1", "--json")
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert told["equal"] is True
+    assert told["results"] == told["hops"] == 150
+    assert told["info"]["model_id"] == f"{int(told['info']['model_id'], 16):08x}"
+    text = kwscope("selftest", "sim", "--seconds", "1")
+    assert text.exit_code == 0
+    assert "equal to the integer engine in every field" in text.stdout
+    assert "x live audio" in text.stdout
+
+
+def test_selftest_that_fails_is_the_answer_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A board whose results are not the engine's: here the expectation is off by one."""
+    real = tested.integer_words
+
+    def off(out: object, row: int) -> object:
+        words = real(out, row)  # type: ignore[arg-type]
+        return {part: array + 1 for part, array in words.items()}
+
+    monkeypatch.setattr(tested, "integer_words", off)
+    result = kwscope("selftest", "sim", "--seconds", "1")
+    assert result.exit_code == 1
+    assert "NOT the integer engine's" in result.stdout
+    assert "logits differs in" in result.stdout
+    assert "first: hop 3 of the first hops: logits" in result.stdout
+
+
+def test_monitor_follows_a_file(sounds: Path) -> None:
+    result = kwscope("monitor", "sim", "--source", sounds / "rate16000.wav", "--every", "0.5", "--json")
+    assert result.exit_code == 0, result.stderr
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(lines) >= 2
+    assert lines[0]["state"] == "streaming"
+    assert lines[0]["board_ms"] > 0
+    assert (lines[-1]["lost"], lines[-1]["crc_errors"]) == (0, 0)
+    text = kwscope("monitor", "sim", "--source", sounds / "rate16000.wav", "--seconds", "0.5", "--every", "0.2")
+    assert text.stdout.splitlines()[0].split()[:3] == ["time", "state", "hops/s"]
+
+
+def test_boards_that_cannot_be_used(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = repository / "checkpoints_full" / f"{DUAL}.kwsf"
+    (tmp_path / "bad.kwsf").write_bytes(image.read_bytes()[:-1] + b"x")
+    refused(kwscope("info", tmp_path / "missing"), "There is no port")
+    refused(kwscope("selftest", "sim", "--baud", "115200"), "audio takes 334,000 bit/s")
+    refused(kwscope("load", "sim", tmp_path / "bad.kwsf"), "CRC-32 does not match")
+    refused(kwscope("load", "sim", "NanoMamba-Huge"), "No network named")
+    monkeypatch.setattr(verilated, "missing_tools", lambda: ["verilator"])
+    refused(kwscope("info", "rtl"), "sudo apt-get install verilator g++ make; the board sim needs neither")
+
+
+def test_wrong_use() -> None:
+    assert kwscope().exit_code == 2
+    assert kwscope("info").exit_code == 2
+    assert kwscope("selftest", "sim", "--seconds", "0").exit_code == 2
+
+
+def test_listen_hears_through_a_board(sounds: Path) -> None:
+    def listen(*more: str) -> list[dict]:
+        arguments = ["listen", str(sounds / "rate16000.wav"), "--json", *more]
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.stderr
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    software, through = listen(), listen("--board", "sim")
+    assert software[0]["board"] is None
+    assert through[0]["board"]
+    assert through[0]["hash"] == software[0]["hash"]
+    told = [record for record in through if record["type"] == "telemetry"]
+    assert [r["frame"] for r in told] == list(range(97))
+    first = software[1]
+    assert max(abs(a - b) for a, b in zip(told[0]["logits"], first["logits"], strict=True)) < 0.5
+    refusal = CliRunner().invoke(app, ["listen", "demo", "--board", str(sounds / "missing")])
+    refused(refusal, "There is no port")
+    refused(CliRunner().invoke(app, ["listen", "demo", "--board", "sim", "--baud", "115200"]), "334,000 bit/s")
+    refused(CliRunner().invoke(app, ["listen", "demo", "--board", "sim", "--calibrate", "1"]), "leave it out")
