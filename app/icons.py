@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
-APPLICATION = Path(__file__).resolve().parent.parent / "assets" / "icon.svg"
+from kwscore.resources import resource
+
+APPLICATION = resource("assets", "icon.svg")
 
 _STROKES = {  # 24 x 24
     "start": '<path d="M7 4.5 L19 12 L7 19.5 Z" fill="{c}"/>',

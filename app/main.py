@@ -49,12 +49,14 @@ def run(
     screenshot: str | None = None,
     seconds: float | None = None,
     theme: str | None = None,
+    preset: str | None = None,
 ) -> int:
     """Open the window and return when it is closed.
 
     ``source``: mic, demo or a file; None: what was used last, a microphone the first time. ``model``: name or path of
     a network. ``screenshot``: leave a picture here and close after ``seconds`` of sound (5 where not given).
-    ``theme``: a choice of ``app.theme.CHOICES``, for this window only. ``KWSCOPE_WINDOW_SIZE`` (1280x720) in the
+    ``theme``: a choice of ``app.theme.CHOICES``, for this window only. ``preset``: a layout of
+    ``app.presets`` instead of the remembered one, which stays remembered. ``KWSCOPE_WINDOW_SIZE`` (1280x720) in the
     environment sizes a picture's window.
     Returns 0, or 1 when no picture could be made. Raises KWScopeError for a file that is not there.
     """
@@ -81,6 +83,9 @@ def run(
             window.notify(key, sentence, "warning")
     if picturing or source or settings.autostart:
         window.ready.connect(controller.start)  # loading competes with painting for the interpreter: after a frame
+    if preset:
+        window.use_preset(preset)
+        window.keep_layout = False
     if not picturing and app.platformName() != "offscreen":
         window.offer_tour()
     window.show()

@@ -66,6 +66,7 @@ class WindowCommands(QMainWindow):
     docks: dict[str, Dock]
     features: list[Feature]
     sized: set[str]  # panels below that got a height of their own
+    keep_layout = True  # off: the layout was given for this window only
     settings_dialog: SettingsDialog | None = None
     about_dialog: AboutDialog | None = None
     chosen_network: str | None = None  # by the user, in this window
@@ -75,7 +76,7 @@ class WindowCommands(QMainWindow):
         kept = self.settings
         kept.pitch = self.display.pitch
         kept.geometry = store.encode_state(self.saveGeometry())
-        if self.arrangement.enlarged is None:
+        if self.keep_layout and self.arrangement.enlarged is None:
             kept.layout = store.encode_state(self.saveState(store.VERSION))
         kept.detection = self.detection.as_dict()
 

@@ -17,8 +17,9 @@ from kwscore.audio.file import AudioReader
 from kwscore.audio.pacing import Pace, PacedSource
 from kwscore.constants import LABELS, SAMPLE_RATE
 from kwscore.errors import KWScopeError
+from kwscore.resources import resource
 
-DEMO_MANIFEST = Path(__file__).resolve().parents[2] / "assets" / "demo" / "playlist.json"
+DEMO_MANIFEST = resource("assets", "demo", "playlist.json")
 """The demo that comes with KWScope."""
 
 

@@ -21,6 +21,7 @@ from kwscore.cli import (
     calibrate,
     classify,
     data,
+    desktop,
     devices,
     evaluate,
     experiment,
@@ -28,6 +29,7 @@ from kwscore.cli import (
     listen,
     models,
     reproduce,
+    session,
     train,
     window,
 )
@@ -77,9 +79,11 @@ def _commands() -> None:
     app.command(short_help="Train a teacher for --teacher.")(train.train_teacher)
     app.command(short_help="Accuracy in every condition.")(evaluate.evaluate)
     app.command(short_help="Compare with the recorded and published figures.")(reproduce.reproduce)
+    app.add_typer(session.app, name="session")
     app.add_typer(experiment.app, name="experiment")
     app.add_typer(data.app, name="data")
     app.add_typer(export.app, name="export")
+    app.command(short_help="KWScope in the menu of the desktop.")(desktop.install_desktop)
     app.add_typer(board.app, name="board")
 
 
@@ -94,6 +98,7 @@ def _window(
         str | None, typer.Option(metavar="PNG", help="Leave a picture of the window here on closing.")
     ] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Close after so many seconds.")] = None,
+    preset: Annotated[window.Preset | None, typer.Option(help="Layout of the panels.")] = None,
     theme: Annotated[window.Theme | None, typer.Option(help="Colours.")] = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
@@ -104,13 +109,16 @@ def _window(
     if version:
         print(f"kwscope {__version__}")
         raise typer.Exit
-    given = {"--source": source, "--model": model, "--screenshot": screenshot, "--seconds": seconds, "--theme": theme}
+    given = {
+        "--source": source, "--model": model, "--screenshot": screenshot, "--seconds": seconds, "--preset": preset,
+        "--theme": theme,
+    }  # fmt: skip
     if ctx.invoked_subcommand is not None:
         for option, value in given.items():
             if value is not None:
                 raise typer.BadParameter(f"{option} before '{ctx.invoked_subcommand}' has no effect: put it after.")
         return
-    raise typer.Exit(window.open_window(source, model, screenshot, seconds, theme))
+    raise typer.Exit(window.open_window(source, model, screenshot, seconds, theme, preset))
 
 
 def _complain(sentence: str) -> None:

@@ -25,6 +25,15 @@ class Theme(StrEnum):
     contrast = "contrast"
 
 
+class Preset(StrEnum):
+    """Layout of the panels (``app.presets``)."""
+
+    standard = "standard"
+    researcher = "researcher"
+    fpga = "fpga"
+    booth = "booth"
+
+
 def no_screen() -> str:
     """Why no window can be shown, as the start of a sentence; empty when one can.
 
@@ -94,7 +103,12 @@ def picture_path() -> Path:
 
 
 def open_window(
-    source: str | None, model: str | None, screenshot: str | None, seconds: float | None, theme: Theme | None
+    source: str | None,
+    model: str | None,
+    screenshot: str | None,
+    seconds: float | None,
+    theme: Theme | None,
+    preset: Preset | None = None,
 ) -> int:
     """Open the window and return its exit status.
 
@@ -126,6 +140,7 @@ def open_window(
         screenshot=screenshot,
         seconds=seconds,
         theme=theme.value if theme else None,
+        preset=preset.value if preset else None,
     )
     if screenshot is not None and Path(screenshot).exists():
         print(f"Picture of the window: {Path(screenshot).resolve()}")

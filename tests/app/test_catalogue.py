@@ -89,6 +89,21 @@ def test_a_preset_shows_its_panels_and_no_others(open_window: OpenWindow, qtbot,
     assert [dock.y() for dock in columns] == sorted(dock.y() for dock in columns)
 
 
+def test_a_preset_of_the_command_line(open_window: OpenWindow) -> None:
+    from kwscore.cli.window import Preset
+
+    assert [preset.name for preset in PRESETS] == [choice.value for choice in Preset]
+    first = fake(open_window)
+    first.docks["delta"].hide()
+    first.close()
+    kept, _ = store.load()
+    window = fake(open_window, kept)
+    window.use_preset("booth")
+    window.keep_layout = False
+    window.close()
+    assert store.load()[0].layout == kept.layout
+
+
 def test_preset_keys(open_window: OpenWindow, qtbot) -> None:
     window = fake(open_window)
     for key, name in ((Qt.Key.Key_F2, "booth"), (Qt.Key.Key_F3, "researcher"), (Qt.Key.Key_F4, "fpga")):

@@ -7,14 +7,14 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from app import about
 from app import settings as store
 from app.catalogue import BY_KEY
 from app.sources import DEMO, MICROPHONE, Choice
-from app.tour import STEPS, Tour
+from app.tour import STEPS, Overlay, Tour
 from tests.app.conftest import OpenWindow
 from tests.app.fakes import Device, fast_files
 
@@ -38,6 +38,12 @@ def tour_of(window) -> Tour:
     return next(feature for feature in window.features if isinstance(feature, Tour))
 
 
+def overlay_of(window) -> Overlay:
+    overlay = tour_of(window).overlay
+    assert overlay is not None
+    return overlay
+
+
 def test_every_step_lights_panels_of_the_standard_layout_and_says_two_sentences() -> None:
     assert len(STEPS) == 5
     for step in STEPS:
@@ -51,7 +57,7 @@ def test_the_tour_plays_the_demo_and_puts_everything_back(window, qtbot) -> None
     window.docks["delta"].hide()
     qtbot.keyClick(window, Qt.Key.Key_F1, Qt.KeyboardModifier.ShiftModifier)
     assert tour.running
-    overlay = tour.overlay
+    overlay = overlay_of(window)
     qtbot.waitUntil(lambda: window.controller.choice == DEMO and window.controller.running, timeout=60_000)
     assert window.docks["delta"].isVisible()
     seen = []
@@ -74,7 +80,7 @@ def test_the_tour_plays_the_demo_and_puts_everything_back(window, qtbot) -> None
 def test_the_tour_can_be_left_at_any_step(window, qtbot, leave: str) -> None:
     tour = tour_of(window)
     window.actions_by_name["tour"].trigger()
-    overlay = tour.overlay
+    overlay = overlay_of(window)
     qtbot.keyClick(overlay, Qt.Key.Key_Right)
     qtbot.keyClick(overlay, Qt.Key.Key_Right)
     qtbot.keyClick(overlay, Qt.Key.Key_Left)
@@ -92,7 +98,7 @@ def test_the_tour_can_be_left_at_any_step(window, qtbot, leave: str) -> None:
 def test_the_last_step_leads_to_the_microphone(open_window: OpenWindow, qtbot) -> None:
     window = open_window(DEMO, build_source=build)
     window.actions_by_name["tour"].trigger()
-    overlay = tour_of(window).overlay
+    overlay = overlay_of(window)
     overlay.go(4)
     assert overlay.bubble.microphone.isVisible()
     qtbot.mouseClick(overlay.bubble.microphone, LEFT)
@@ -107,7 +113,7 @@ def test_the_bubble_covers_nothing_that_it_explains_where_there_is_room(
     window = open_window(DEMO, build_source=build)
     window.resize(*size)
     window.actions_by_name["tour"].trigger()
-    overlay = tour_of(window).overlay
+    overlay = overlay_of(window)
     qtbot.wait(1)
     for number, step in enumerate(STEPS):
         overlay.go(number)
@@ -115,7 +121,6 @@ def test_the_bubble_covers_nothing_that_it_explains_where_there_is_room(
         assert overlay.rect().contains(bubble), step.title
         for rectangle in overlay._lit:
             shared = bubble.intersected(rectangle)
-            assert isinstance(shared, QRect)
             covered = max(shared.width(), 0) * max(shared.height(), 0)
             assert covered <= rectangle.width() * rectangle.height() * (0.34 if size[0] < 1000 else 0.0), step.title
 
@@ -128,8 +133,7 @@ def test_closing_during_the_tour_keeps_layout_and_source(window, qtbot) -> None:
     kept, _ = store.load()
     assert kept.source == "mic"
     assert kept.toured
-    again_hidden = window.docks["snr"].isHidden()
-    assert again_hidden
+    assert window.docks["snr"].isHidden()
 
 
 def test_the_tour_is_offered_once(open_window: OpenWindow, qtbot) -> None:
@@ -167,7 +171,7 @@ def test_torch_is_named_only_when_loaded(monkeypatch) -> None:
     class Torch:
         __version__ = "9.9"
 
-    monkeypatch.setitem(sys.modules, "torch", Torch)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "torch", Torch)
     assert ("PyTorch", "9.9") in about.facts("", "")
     monkeypatch.delitem(sys.modules, "torch")
     assert "PyTorch" not in dict(about.facts("", ""))
