@@ -42,7 +42,8 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From session sample ``position`` on, ``what`` ("detection", "noise", "dropped", "detector") is ``to``."""
+    """From session sample ``position`` on, ``what`` is ``to``: "detection", "noise", "calibration", "dropped" (samples
+    lost so far); "detector" was exchanged."""
 
     position: int
     what: str

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -114,6 +116,11 @@ def verify(session: Session, engine: Engine | None = None, progress: Report = _s
     """
     _whole(session, "verified")
     engine = engine or load_recorded_engine(session)
+    with _calibration_kept(engine):
+        return _verify(session, engine, progress)
+
+
+def _verify(session: Session, engine: Engine, progress: Report) -> Verdict:
     mine = describe_engine(engine)
     if all(_differs(segment.engine, mine) for segment in session.segments):
         made = session.segments[0].engine
@@ -153,6 +160,11 @@ def verify(session: Session, engine: Engine | None = None, progress: Report = _s
 def compare(session: Session, engine: Engine, progress: Report = _silent) -> Comparison:
     """Run any engine over a session's sound, from reset where the recorded one was, with the recorded settings."""
     _whole(session, "compared")
+    with _calibration_kept(engine):
+        return _compare(session, engine, progress)
+
+
+def _compare(session: Session, engine: Engine, progress: Report) -> Comparison:
     result = Comparison(describe_engine(engine))
     found: list[Event] = []
     total = 0.0
@@ -181,6 +193,17 @@ def compare(session: Session, engine: Engine, progress: Report = _silent) -> Com
     result.mean = total / result.frames if result.frames else 0.0
     _match(session.events, found, result)
     return result
+
+
+@contextmanager
+def _calibration_kept(engine: Any) -> Iterator[None]:
+    """Afterwards the engine has the constants that it had before."""
+    own = getattr(engine, "calibration", None)
+    try:
+        yield
+    finally:
+        if own is not None and not np.array_equal(own, engine.calibration):
+            engine.calibration = own
 
 
 def _whole(session: Session, what: str) -> None:
@@ -221,12 +244,20 @@ def _play(
     settings = [(change.position, DetectionSettings.from_dict(change.to)) for change in session.detection]
     detector = Detector(_at(settings, segment.start))
     engine.reset()
+    constants = _calibrations(session, segment, engine)
+    for position, values in constants:
+        if position <= segment.start:
+            engine.calibration = values  # type: ignore[attr-defined]
     if start.state is not None:
         give_state(start.state, engine, detector)
     resets = [c.position for c in session.changes if c.what == "detector" and segment.start < c.position < segment.end]
     origin = segment.origin if start.state is not None else start.position
-    for at in range(start.position, segment.end, PIECE):
-        records = engine.process(session.audio(at, min(at + PIECE, segment.end)))
+    changed = {position: values for position, values in constants if start.position < position < segment.end}
+    cuts = sorted({*range(start.position, segment.end, PIECE), *changed, segment.end})
+    for at, end in pairwise(cuts):
+        if at in changed:
+            engine.calibration = changed[at]  # type: ignore[attr-defined]
+        records = engine.process(session.audio(at, end))
         rows = np.empty((len(records), len(LABELS)), np.float32)
         for i, record in enumerate(records):
             ended = record.sample + origin
@@ -242,6 +273,14 @@ def _play(
                 events.append(shifted(event, origin))
         if records:
             yield records, rows, origin
+
+
+def _calibrations(session: Session, segment: Segment, engine: Engine) -> list[tuple[int, NDArray[np.float32]]]:
+    """Since when the engine of a segment had which constants; nothing for another engine, or without any."""
+    if not hasattr(engine, "calibration") or _differs(segment.engine, describe_engine(engine)):
+        return []
+    changes = [change for change in session.changes if change.what == "calibration" and change.to is not None]
+    return [(change.position, np.array(change.to, np.float32)) for change in changes]
 
 
 def _at(settings: list[tuple[int, DetectionSettings]], position: int) -> DetectionSettings:

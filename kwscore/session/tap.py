@@ -41,12 +41,14 @@ class Moment:
     noise: dict[str, Any] | None
     dropped: int
     base: int  # sample of the source at which the runner's clock began
+    calibration: list[list[float]] | None  # of an engine that has one
 
     @classmethod
     def of(cls, batch: Batch, runner: Runner) -> Moment:
         """Right after the step that delivered ``batch``."""
         status, detector = runner.source.status(), runner.detector
         end = batch.position + len(batch.samples)
+        calibration: Any = getattr(runner.engine, "calibration", None)
         return cls(
             batch=batch,
             runner=runner,
@@ -57,6 +59,7 @@ class Moment:
             noise=describe_mixer(runner.mixer),
             dropped=status.dropped,
             base=status.position - end,
+            calibration=None if calibration is None else calibration.tolist(),
         )
 
 
@@ -194,6 +197,7 @@ class Tap:
             self._put(Entry(CHANGE, start, {"what": "detector"}))
         self._say("detection", moment.settings.to_dict(), start)
         self._say("noise", moment.noise, start)
+        self._say("calibration", moment.calibration, start)
         self._say("dropped", moment.dropped, start)
         if len(batch.samples) or batch.telemetry:
             events = [shifted(event, origin) for event in batch.events]

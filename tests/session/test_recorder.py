@@ -274,3 +274,19 @@ def test_notes_and_pins(tmp_path: Path, float_engine: StreamEngine, speech: PCM)
         assert session.complete
         assert [note.text for note in session.notes] == ["later", ""]
         assert verify(session, float_engine).equal
+
+
+def test_a_calibration_in_the_middle_is_replayed(tmp_path: Path, float_engine: StreamEngine, speech: PCM) -> None:
+    own = float_engine.calibration
+
+    def hook(step: int, runner: Runner, _: Recorder) -> None:
+        if step == 35:
+            float_engine.calibration = own * np.float32(1.3)
+
+    path = record(tmp_path / "a.kwsession", float_engine, speech, hook=hook)
+    float_engine.calibration = own
+    with Session(path) as session:
+        assert [change.position > 0 for change in session.changes if change.what == "calibration"] == [False, True]
+        assert verify(session, float_engine).equal
+        assert np.array_equal(float_engine.calibration, own)
+        assert compare(session, float_engine).largest == 0

@@ -1,0 +1,115 @@
+"""False accepts per hour, by word and threshold, from what hours of listening left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kwscore.constants import SAMPLE_RATE, WORDS
+from kwscore.errors import KWScopeError
+from kwscore.evaluation.events import Detection, EventScore, Utterance, score_events
+from kwscore.evaluation.longrun import THRESHOLDS
+from kwscore.session.codec import Frames
+from kwscore.session.reader import Session
+from kwscore.stream.detection import HOP_MS, DetectionSettings, Detector
+from kwscore.stream.telemetry import Telemetry
+
+_LEAST = 1e-9
+_EMPTY = np.zeros(0, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """At one ``threshold``: false accepts per hour in all and by word, and what the scorer found."""
+
+    threshold: float
+    per_hour: float
+    by_word: dict[str, float]
+    score: EventScore
+
+
+@dataclass(frozen=True)
+class Report:
+    """``hours`` listened; ``reported``: words while listening; ``settings`` then; ``known``: whether it is known what
+    was said, so that words that were really there are not counted as false accepts."""
+
+    hours: float
+    reported: int
+    settings: DetectionSettings
+    known: bool
+    rows: tuple[Row, ...]
+
+
+def report(session: Session, thresholds: Iterable[float] = THRESHOLDS) -> Report:
+    """Detection over again at every threshold, on the smoothed posteriors that were recorded.
+
+    Where only what lies around words was kept, thresholds below the lowest that was kept are left out. Where the source
+    knew what was said (a playlist) that is taken into account; else every report is a false accept. Raises KWScopeError
+    for a session without sound, or one in which the detection settings changed.
+    """
+    if not session.length:
+        raise KWScopeError(f"{session.path.name} holds no sound: there is nothing to count.")
+    told = [DetectionSettings.from_dict(change.to) for change in session.detection]
+    settings = told[0] if told else DetectionSettings()
+    if any(replace(other, threshold=settings.threshold) != settings for other in told):
+        raise KWScopeError(
+            f"The detection settings changed within {session.path.name}: record them apart to count false accepts."
+        )
+    floor = (session.header.get("spans") or {}).get("floor", 0.0)
+    truth = [Utterance(word.word, word.start, word.end) for word in session.truths]
+    wanted = sorted({*thresholds, settings.threshold})
+    counters = [
+        _Counter(settings, threshold)
+        for threshold in wanted
+        if floor <= threshold * settings.release + 1e-9 or not floor
+    ]
+    for frames in session.frames():
+        for counter in counters:
+            counter.take(frames)
+    rows = []
+    hours = session.length / SAMPLE_RATE / 3600
+    for counter in counters:
+        score = score_events(truth, counter.found, session.length)
+        by_word = {word: counts["false_accepts"] / hours for word, counts in score.by_word().items()}
+        rows.append(Row(counter.threshold, score.false_accepts_per_hour, by_word, score))
+    return Report(hours, len(session.events), settings, bool(truth), tuple(rows))
+
+
+class _Counter:
+    """Detection at one threshold on posteriors that are smoothed already."""
+
+    def __init__(self, settings: DetectionSettings, threshold: float) -> None:
+        self.threshold = threshold
+        self.found: list[Detection] = []
+        self._detector = Detector(replace(settings, threshold=threshold, smoothing_ms=HOP_MS, word_thresholds={}))
+        self._release = threshold * settings.release
+        self._refractory = settings.refractory_frames
+        self._quiet = 0  # frames in which every word was released
+
+    def take(self, frames: Frames) -> None:
+        """The next frames. Where every word is released, and the refractory time is over, there is nothing to do."""
+        quiet = float(frames.posteriors[:, : len(WORDS)].max()) < self._release
+        if quiet and self._quiet >= self._refractory:
+            return
+        self._quiet = self._quiet + len(frames) if quiet else 0
+        logits = np.log(np.maximum(frames.posteriors.astype(np.float64), _LEAST))
+        rows = zip(frames.frame.tolist(), frames.position.tolist(), frames.origin.tolist(), logits, strict=True)
+        for frame, position, origin, row in rows:
+            record = Telemetry(frame, position - origin, 0.0, _EMPTY, _EMPTY, _EMPTY, _EMPTY, row, 0.0)
+            event = self._detector.update(record)
+            if event is not None:
+                self.found.append(Detection(event.word, event.decided + origin, event.score))
+
+
+def table(made: Report) -> list[tuple[str, ...]]:
+    """Heading and rows as texts: threshold, false accepts per hour of each word, all, and misses where known."""
+    heading = ("threshold", *WORDS, "all", *(("missed",) if made.known else ()))
+    rows: list[tuple[str, ...]] = [heading]
+    for row in made.rows:
+        cells: Sequence[str] = [f"{row.by_word[word]:.1f}" for word in WORDS]
+        missed = (f"{len(row.score.misses)}/{len(row.score.hits) + len(row.score.misses)}",) if made.known else ()
+        mark = " *" if row.threshold == made.settings.threshold else ""
+        rows.append((f"{row.threshold:g}{mark}", *cells, f"{row.per_hour:.1f}", *missed))
+    return rows
