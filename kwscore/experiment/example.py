@@ -57,7 +57,7 @@ def _value(value: Any) -> str:
     if isinstance(value, float) and math.isfinite(value):
         return repr(value)
     # strings of JSON are strings of TOML but for DEL, which JSON leaves bare
-    return json.dumps(value, ensure_ascii=True).replace("\x7f", "\\u007f")
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def save_plan(plan: Plan, path: str | Path, *, overwrite: bool = True) -> Path:
@@ -69,5 +69,10 @@ def save_plan(plan: Plan, path: str | Path, *, overwrite: bool = True) -> Path:
         raise KWScopeError(f"{path}: an experiment's name ends in .toml or .json: add one of them.")
     from kwscore.evaluation.grid import write_text  # here: it imports scipy
 
-    write_text(path, plan_text(plan, path.suffix))
+    text = plan_text(plan, path.suffix)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise KWScopeError(f"{path} cannot be written: a path in the experiment is no valid text; rename it.") from None
+    write_text(path, text)
     return path

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.experiment.fakes import toys
+
+__all__ = ["toys"]
