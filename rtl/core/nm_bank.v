@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One bank of the data memory: a write and a read in every cycle. Reading what is written in the same cycle gives the
+// One bank of the data memory: a write and a read in every cycle; without `r_en` the read word stays. Reading what is written in the same cycle gives the
 // old word. Contents are unknown until written.
 `default_nettype none
 
@@ -11,6 +11,7 @@ module nm_bank #(
     input  wire                     we,
     input  wire [$clog2(DEPTH)-1:0] w_addr,
     input  wire [WIDTH-1:0]         w_data,
+    input  wire                     r_en,
     input  wire [$clog2(DEPTH)-1:0] r_addr,
     output wire [WIDTH-1:0]         r_data
 );
@@ -21,7 +22,7 @@ module nm_bank #(
 
   always @(posedge clk) begin
     if (we) mem[w_addr] <= w_data;
-    r_data_q <= mem[r_addr];
+    if (r_en) r_data_q <= mem[r_addr];
   end
 
   assign r_data = r_data_q;

@@ -31,11 +31,14 @@ module nm_core (
     output wire [7:0]  body_data,
     input  wire        weights_valid,
     input  wire        w_en,
+    input  wire        w_re,
     input  wire [15:0] w_addr,
     input  wire [7:0]  w_data,
     output wire [7:0]  w_rdata,
     output wire        w_accept,
-    output wire        busy        // a frame or INIT is being computed
+    output wire        busy,       // a frame or INIT is being computed
+    output wire        word_valid, // strobe after each frame's result: `word` is the class with the largest logit
+    output wire [3:0]  word
 );
 
   localparam [9:0] WINDOW = 10'd512, HOP = 10'd160;
@@ -55,7 +58,7 @@ module nm_core (
   wire idle, sent;
   wire take = pcm_valid && pcm_ready;
   wire hop_end = hop_q == 8'd159;
-  wire [11:0] o_addr;
+  wire [11:0] o_addr, field_addr;
   wire [15:0] o_data;
   wire body_start = res_valid && res_ready && res_full && done_q;
 
@@ -142,9 +145,11 @@ module nm_core (
       .pcm_we  (take),
       .pcm_at  (at_q),
       .pcm_data(pcm_data),
+      .o_en    (res_valid || !sent),
       .o_addr  (o_addr),
       .o_data  (o_data),
       .w_en    (w_en && w_addr < `NM_LITERAL_BYTE),
+      .w_re    (w_re),
       .w_addr  (w_addr[13:0]),
       .w_data  (w_data),
       .w_rdata (w_rdata)
@@ -157,13 +162,26 @@ module nm_core (
       .length    (res_len),
       .start     (body_start),
       .idle      (sent),
-      .o_addr    (o_addr),
+      .o_addr    (field_addr),
       .o_data    (o_data),
       .body_valid(body_valid),
       .body_ready(body_ready),
       .body_data (body_data)
   );
 
+  // The program leaves 15 - class in the low bits of a word, which is read while the result is offered.
+  reg       taken_q = 1'b0, word_valid_q = 1'b0;
+  reg [3:0] word_q = 4'd0;
+
+  always @(posedge clk) begin
+    taken_q <= res_valid && res_ready && done_q && !again;
+    word_valid_q <= taken_q;
+    if (taken_q) word_q <= ~o_data[3:0];
+  end
+
+  assign o_addr = sent ? `NM_OUT_WORD : field_addr;
+  assign word = word_q;
+  assign word_valid = word_valid_q;
   assign pcm_ready = state_q == TAKE && !again;
   assign res_valid = state_q == OFFER;
   assign res_index = index_q;

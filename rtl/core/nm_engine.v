@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The datapath with its memories and sequencer: runs one program entry at a time on the data memory (rtl/README.md).
 // `start` with `entry` while `idle`; `rst` aborts. Between runs, and only then, the data memory is open: pcm_we writes a
-// sample to the circular buffer at `pcm_at` (also the oldest sample's place while a run looks at it), o_addr reads bank Y
-// one cycle later. w_* is the byte port of the image memory; reading it during a run gives no meaningful byte.
+// sample to the circular buffer at `pcm_at` (also the oldest sample's place while a run looks at it), o_addr with
+// o_en reads bank Y one cycle later. w_* is the byte port of the image memory: w_en writes, w_re reads one cycle later;
+// reading it during a run gives no meaningful byte. Between runs nothing else moves (nm_power.v).
 `default_nettype none
 `include "nm_isa.vh"
 `include "nm_program.vh"
@@ -18,10 +19,12 @@ module nm_engine (
     input  wire [8:0]  pcm_at,
     input  wire [15:0] pcm_data,
     // results
+    input  wire        o_en,
     input  wire [11:0] o_addr,
     output wire [15:0] o_data,
     // image
     input  wire        w_en,
+    input  wire        w_re,
     input  wire [13:0] w_addr,
     input  wire [7:0]  w_data,
     output wire [7:0]  w_rdata
@@ -58,6 +61,20 @@ module nm_engine (
   );
 
   assign idle = seq_idle;
+
+  // ---- power --------------------------------------------------------------------------------------------------
+  wire en_datapath, en_results, en_words, en_bytes;
+
+  nm_power power (
+      .run        (!seq_idle),
+      .sending    (o_en),
+      .link_write (w_en),
+      .link_read  (w_re),
+      .en_datapath(en_datapath),
+      .en_results (en_results),
+      .en_words   (en_words),
+      .en_bytes   (en_bytes)
+  );
 
   // ---- addresses ----------------------------------------------------------------------------------------------
   wire [12:0] a0, d0;
@@ -99,9 +116,9 @@ module nm_engine (
   wire [26:0] mel;
   wire [7:0]  turn = b0[7:0] << (4'd8 - stage);
 
-  nm_rom #(.WIDTH(17), .DEPTH(512), .FILE("nm_window.mem")) window_rom (.clk(clk), .addr(b0[8:0]), .data(window));
-  nm_rom #(.WIDTH(36), .DEPTH(256), .FILE("nm_twiddle.mem")) twiddle_rom (.clk(clk), .addr(turn), .data(twiddle));
-  nm_rom #(.WIDTH(27), .DEPTH(512), .FILE("nm_mel.mem")) mel_rom (.clk(clk), .addr(b0[8:0]), .data(mel));
+  nm_rom #(.WIDTH(17), .DEPTH(512), .FILE("nm_window.mem")) window_rom (.clk(clk), .en(en_datapath), .addr(b0[8:0]), .data(window));
+  nm_rom #(.WIDTH(36), .DEPTH(256), .FILE("nm_twiddle.mem")) twiddle_rom (.clk(clk), .en(en_datapath), .addr(turn), .data(twiddle));
+  nm_rom #(.WIDTH(27), .DEPTH(512), .FILE("nm_mel.mem")) mel_rom (.clk(clk), .en(en_datapath), .addr(b0[8:0]), .data(mel));
 
   always @(posedge clk) begin
     v1_q <= issue && !rst;
@@ -143,6 +160,7 @@ module nm_engine (
       .we    (from_pcm || (write && (both || !d_addr[12]))),
       .w_addr(idle ? pcm_addr[11:0] : d_addr[11:0]),
       .w_data(idle ? {{20{pcm_data[15]}}, pcm_data} : result[35:0]),
+      .r_en  (en_datapath),
       .r_addr(a_addr[12] ? b1_q[11:0] : a_addr[11:0]),
       .r_data(x_data)
   );
@@ -151,13 +169,16 @@ module nm_engine (
       .we    (write && (both || d_addr[12])),
       .w_addr(d_addr[11:0]),
       .w_data(result[35:0]),
+      .r_en  (en_results),
       .r_addr(idle ? o_addr : a_addr[12] ? a_addr[11:0] : b1_q[11:0]),
       .r_data(y_data)
   );
   nm_image image (
       .clk    (clk),
+      .a_en   (en_words),
       .a_addr (b1_q[13:2]),
       .a_data (image_word),
+      .b_en   (en_bytes),
       .b_we   (w_en),
       .b_addr (idle || w_en ? w_addr : row_q),
       .b_wdata(w_data),
@@ -195,15 +216,17 @@ module nm_engine (
     v3_q <= v2_q && !rst;
     first3_q <= first2_q;
     last3_q <= last2_q;
-    a3_q <= a2;
-    case (b_src)
-      `NM_B_ZERO: b3_q <= 36'd0;
-      `NM_B_DATA: b3_q <= b_bank2_q ? y_data : x_data;
-      `NM_B_WORD: b3_q <= {{4{image_word[31]}}, image_word};
-      `NM_B_BYTE: b3_q <= {{28{lane[7]}}, lane};
-      `NM_B_DUP: b3_q <= a2[35:0];
-      default: b3_q <= {{18{rom2_q[17]}}, rom2_q};
-    endcase
+    if (en_datapath) begin
+      a3_q <= a2;
+      case (b_src)
+        `NM_B_ZERO: b3_q <= 36'd0;
+        `NM_B_DATA: b3_q <= b_bank2_q ? y_data : x_data;
+        `NM_B_WORD: b3_q <= {{4{image_word[31]}}, image_word};
+        `NM_B_BYTE: b3_q <= {{28{lane[7]}}, lane};
+        `NM_B_DUP: b3_q <= a2[35:0];
+        default: b3_q <= {{18{rom2_q[17]}}, rom2_q};
+      endcase
+    end
   end
 
   // ---- shift of this element: immediate, register, row, and what the operands say -----------------------------
@@ -232,7 +255,7 @@ module nm_engine (
     b4_q <= b3_q;
     b5_q <= b4_q;
     b6_q <= b5_q;
-    n4_q <= shift[13] ? 6'd0 : shift[12:6] != 7'd0 ? 6'd63 : shift[5:0];
+    if (en_datapath) n4_q <= shift[13] ? 6'd0 : shift[12:6] != 7'd0 ? 6'd63 : shift[5:0];
     n5_q <= n4_q;
     n6_q <= n5_q;
     if (load) row_q <= next_word[`NM_I_AUX];
@@ -242,7 +265,7 @@ module nm_engine (
   // ---- function, arithmetic -----------------------------------------------------------------------------------
   wire signed [41:0] f;
 
-  nm_func func_unit (.clk(clk), .func(word[`NM_I_FUNC]), .first(first3_q), .x(a3_q), .y(f));
+  nm_func func_unit (.clk(clk), .en(en_datapath), .func(word[`NM_I_FUNC]), .first(first3_q), .x(a3_q), .y(f));
 
   nm_mac mac (
       .clk    (clk),

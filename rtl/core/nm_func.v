@@ -8,6 +8,7 @@
 
 module nm_func (
     input  wire               clk,
+    input  wire               en,      // of the table's memory
     input  wire        [3:0]  func,
     input  wire               first,
     input  wire signed [41:0] x,
@@ -78,6 +79,7 @@ module nm_func (
       .FILE ("nm_func.mem")
   ) table_rom (
       .clk (clk),
+      .en  (en),
       .addr({which1_q, u1_q[15:8]}),
       .data(word)
   );

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One byte lane of the image memory: port A reads, port B reads or writes (reads the old byte while it writes).
+// Without its enable a port does nothing, and what it read stays.
 `default_nettype none
 
 module nm_lane #(
@@ -7,8 +8,10 @@ module nm_lane #(
     parameter FILE = "nm_image0.mem"
 ) (
     input  wire                     clk,
+    input  wire                     a_en,
     input  wire [$clog2(DEPTH)-1:0] a_addr,
     output wire [7:0]               a_data,
+    input  wire                     b_en,
     input  wire                     b_we,
     input  wire [$clog2(DEPTH)-1:0] b_addr,
     input  wire [7:0]               b_wdata,
@@ -21,9 +24,10 @@ module nm_lane #(
 
   initial $readmemh(FILE, mem);
 
-  always @(posedge clk) a_data_q <= mem[a_addr];
+  always @(posedge clk) if (a_en) a_data_q <= mem[a_addr];
 
-  always @(posedge clk) begin
+  always @(posedge clk)
+  if (b_en) begin
     if (b_we) mem[b_addr] <= b_wdata;
     b_data_q <= mem[b_addr];
   end

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Bytes of a full result, in the order of the mask (kwscore/board/fields.py): reads 16-bit words through o_addr, one
 // cycle later on o_data, and offers them low byte first. `start` begins with the fields of `mask`; `idle` when the last
-// byte has been taken. `length` is the number of bytes of `mask`, at any time. COUNTERS are the link's, DELTA_MEAN is not
-// offered.
+// byte has been taken. `length` is the number of bytes of `mask`, at any time. COUNTERS are the link's.
 `default_nettype none
 `include "nm_program.vh"
 
@@ -36,6 +35,7 @@ module nm_result (
     case (field_q)
       3'd1: {base, words} = {`NM_OUT_LOGITS, `NM_LEN_LOGITS};
       3'd2: {base, words} = {`NM_OUT_ROUTING, `NM_LEN_ROUTING};
+      3'd3: {base, words} = {`NM_OUT_DELTA_MEAN, `NM_LEN_DELTA_MEAN};
       3'd4: {base, words} = {`NM_OUT_SNR, `NM_LEN_SNR};
       3'd5: {base, words} = {`NM_OUT_MEL, `NM_LEN_MEL};
       3'd6: {base, words} = {`NM_OUT_DELTA, `NM_LEN_DELTA};
@@ -44,8 +44,8 @@ module nm_result (
   end
 
   assign length = (mask[1] ? {2'd0, `NM_LEN_LOGITS, 1'b0} : 11'd0) + (mask[2] ? {2'd0, `NM_LEN_ROUTING, 1'b0} : 11'd0)
-      + (mask[4] ? {2'd0, `NM_LEN_SNR, 1'b0} : 11'd0) + (mask[5] ? {2'd0, `NM_LEN_MEL, 1'b0} : 11'd0)
-      + (mask[6] ? {2'd0, `NM_LEN_DELTA, 1'b0} : 11'd0);
+      + (mask[3] ? {2'd0, `NM_LEN_DELTA_MEAN, 1'b0} : 11'd0) + (mask[4] ? {2'd0, `NM_LEN_SNR, 1'b0} : 11'd0)
+      + (mask[5] ? {2'd0, `NM_LEN_MEL, 1'b0} : 11'd0) + (mask[6] ? {2'd0, `NM_LEN_DELTA, 1'b0} : 11'd0);
 
   always @(posedge clk) begin
     case (state_q)
@@ -89,7 +89,7 @@ module nm_result (
   assign body_valid = state_q == LOW || state_q == HIGH;
   assign body_data = state_q == LOW ? word_q[7:0] : word_q[15:8];
 
-  wire unused = &{1'b0, mask[15:7], mask[3], mask[0]};
+  wire unused = &{1'b0, mask[15:7], mask[0]};
 
 endmodule
 

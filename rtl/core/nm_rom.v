@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Read-only memory with a registered output, filled from FILE (hexadecimal words, one a line).
+// Read-only memory with a registered output, which stays without `en`; filled from FILE (hexadecimal words, one a line).
 `default_nettype none
 
 module nm_rom #(
@@ -8,6 +8,7 @@ module nm_rom #(
     parameter FILE = "nm_func.mem"
 ) (
     input  wire                     clk,
+    input  wire                     en,
     input  wire [$clog2(DEPTH)-1:0] addr,
     output wire [WIDTH-1:0]         data
 );
@@ -18,7 +19,7 @@ module nm_rom #(
 
   initial $readmemh(FILE, mem);
 
-  always @(posedge clk) data_q <= mem[addr];
+  always @(posedge clk) if (en) data_q <= mem[addr];
   assign data = data_q;
 
 endmodule

@@ -41,6 +41,7 @@ module nm_seq (
       .FILE ("nm_program.mem")
   ) program_rom (
       .clk (clk),
+      .en  (!idle),
       .addr(pc_q),
       .data(rom)
   );

@@ -48,6 +48,7 @@ module link_command #(
     output wire        overrun,
     // weights: written, or read for the CRC (w_rdata one cycle after w_addr)
     output wire        w_en,
+    output wire        w_re,
     output wire [15:0] w_addr,
     output wire [7:0]  w_data,
     input  wire [7:0]  w_rdata,
@@ -385,6 +386,7 @@ module link_command #(
   assign overrun = overrun_q;
 
   wire [15:0] load_at = word0[15:0] + count_q - 16'd5;
+  assign w_re = state_q == CRC;
   assign w_en = state_q == LOAD && count_q != 16'd4;
   assign w_addr = state_q == LOAD ? load_at : count_q;
   assign w_data = rd_data;

@@ -10,7 +10,7 @@
 //            complete), zero flag, features flag, and `res_len`, the length of the fields that `mode_mask` asks for
 //            without COUNTERS. When `res_full` is high at the transfer, the core then offers exactly `res_len` bytes
 //            on body_*, else none.
-//   w_*      byte-wide weight memory: `w_en` writes, else `w_rdata` is the byte of `w_addr` one cycle later.
+//   w_*      byte-wide weight memory: `w_en` writes; `w_re` reads, `w_rdata` is the byte of `w_addr` one cycle later.
 //            `w_accept`: the core's own judgement of the image, looked at on COMMIT.
 //   stream_rst  one cycle: forget samples, state and unsent results. `weights_valid`: an image is committed.
 `default_nettype none
@@ -75,6 +75,7 @@ module nm_link #(
     // core: weights
     output wire        weights_valid,
     output wire        w_en,
+    output wire        w_re,
     output wire [15:0] w_addr,
     output wire [7:0]  w_data,
     input  wire [7:0]  w_rdata,
@@ -185,6 +186,7 @@ module nm_link #(
       .gap          (gap),
       .overrun      (full),
       .w_en         (w_en),
+      .w_re         (w_re),
       .w_addr       (w_addr),
       .w_data       (w_data),
       .w_rdata      (w_rdata),

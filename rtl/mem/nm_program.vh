@@ -12,12 +12,16 @@
 `define NM_LEN_LOGITS 8'd12
 `define NM_OUT_ROUTING 12'd3876
 `define NM_LEN_ROUTING 8'd2
-`define NM_OUT_SNR 12'd3878
+`define NM_OUT_DELTA_MEAN 12'd3878
+`define NM_LEN_DELTA_MEAN 8'd2
+`define NM_OUT_SNR 12'd3880
 `define NM_LEN_SNR 8'd40
-`define NM_OUT_MEL 12'd3918
+`define NM_OUT_MEL 12'd3920
 `define NM_LEN_MEL 8'd40
-`define NM_OUT_DELTA 12'd3958
+`define NM_OUT_DELTA 12'd3960
 `define NM_LEN_DELTA 8'd48
+`define NM_OUT_WORD 12'd4008
+`define NM_LEN_WORD 8'd1
 
 // The image: its length, low byte and next, the sizes in its header, and where the literals are
 `define NM_IMAGE_BYTES_0 8'd8

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from kwscore.board.fields import encode_telemetry
+from kwscore.board.fields import encode_words, integer_words
 from kwscore.board.protocol import Mask, Sizes
-from kwscore.stream.telemetry import Telemetry
+from kwscore.fixed.layout import Outputs
 
-CORE_FIELDS = Mask.LOGITS | Mask.ROUTING | Mask.SNR | Mask.MEL | Mask.DELTA
+CORE_FIELDS = Mask.LOGITS | Mask.ROUTING | Mask.DELTA_MEAN | Mask.SNR | Mask.MEL | Mask.DELTA
 """What the core offers; COUNTERS are the link's."""
 
 
-def check_body(body: bytes, record: Telemetry, mask: Mask, counters: tuple[int, int] = (0, 0)) -> None:
-    """Raise AssertionError naming the first field of a RESULT that is not the integer engine's.
-
-    Every field is equal bit for bit but MEL: there the table unit takes the logarithm of the very same number, and may
-    be one step of 2^-10 from the logarithm that ``encode_telemetry`` rounds.
-    """
-    want = encode_telemetry(record, mask, counters)
+def check_body(body: bytes, out: Outputs, mask: Mask, counters: tuple[int, int] = (0, 0)) -> None:
+    """Raise AssertionError naming the first field of a RESULT that is not bit for bit the newest frame's of ``out``."""
+    want = encode_words(integer_words(out, len(out.logits) - 1), mask, counters)
     assert len(body) == len(want), f"{len(body)} bytes instead of {len(want)}"
     at = 0
     for part in mask:
-        length = 2 * Sizes().length(part)
-        got, due = (np.frombuffer(data[at : at + length], "<i2").astype(int) for data in (body, want))
-        assert (abs(got - due) <= (part is Mask.MEL)).all(), f"{part.name}: {got} instead of {due}"
-        at += length
+        end = at + 2 * Sizes().length(part)
+        assert body[at:end] == want[at:end], f"{part.name}: {body[at:end].hex()} instead of {want[at:end].hex()}"
+        at = end

@@ -43,6 +43,7 @@ def expected(trace: at.Trace, sizes: at.Sizes) -> dict[str, I8]:
         "pool_sum": trace.pool_sum,
         "pooled": trace.pooled,
         "logits": trace.logits,
+        "word": 16 * trace.logits.max(keepdims=True) + 15 - int(trace.logits.argmax()),
     }
     for layer in range(sizes.layers):
         out |= {
@@ -56,6 +57,7 @@ def expected(trace: at.Trace, sizes: at.Sizes) -> dict[str, I8]:
             f"modulation{layer}": trace.modulation[layer],
             f"b{layer}": trace.b[layer],
             f"delta{layer}": trace.delta[layer],
+            f"delta_mean{layer}": (2 * trace.delta[layer].sum(keepdims=True) + ch) // (2 * ch),
             f"decay{layer}": trace.decay[layer].ravel(),
             f"hidden{layer}": trace.hidden[layer].ravel(),
             f"y{layer}": trace.y[layer],

@@ -114,13 +114,15 @@ def allocate(p: Builder) -> None:
     late("pooled", d)
     for name in ("sum_logs", "t0", "t1", "snr_sum"):
         x(name, 1)
-    # What a RESULT sends, 16-bit words in the order of the mask.
+    # What a RESULT sends, 16-bit words in the order of the mask; behind them the class for the LEDs.
     p.out_words = {
         "logits": N_CLASSES,
         "routing": 2,
+        "delta_mean": s.layers,
         "snr": N_MELS,
         "mel": N_MELS,
         "delta": s.layers * channels,
+        "word": 1,
     }
     p.out_at = {}
     y("out", sum(p.out_words.values()))

@@ -4,7 +4,8 @@
 // Line: `rx_valid` strobes one received byte, never held back; `rx_framing_error` and `rx_break` strobe what a UART
 // found wrong. `tx_*` is valid/ready; `tx_idle` is high when no bit is on the line any more. `divisor` is the number of
 // clocks per bit that the host has asked for.
-// Status: `loaded` weights are committed; `busy` a frame is being computed; `result` strobes as one is handed over.
+// Status: `loaded` weights are committed; `busy` a frame is being computed; `word_valid` strobes with every result of a
+// frame, and `word` is then its class with the largest logit (kwscore.LABELS).
 // BUILD is of the sources' hash, first byte lowest; TAG four letters, first lowest; MODEL_ID not 0: the memories hold
 // these weights from the start.
 `default_nettype none
@@ -33,10 +34,9 @@ module nm_device #(
     // status
     output wire        loaded,
     output wire        busy,
-    output wire        result
+    output wire        word_valid,
+    output wire [3:0]  word
 );
-
-  localparam [15:0] MASK = 16'h0077;  // every field of a RESULT but DELTA_MEAN
 
   wire        stream_rst;
   wire        pcm_valid, pcm_ready, pcm_first, pcm_zero;
@@ -48,7 +48,7 @@ module nm_device #(
   wire [10:0] res_len;
   wire        body_valid, body_ready;
   wire [7:0]  body_data;
-  wire        w_en, w_accept;
+  wire        w_en, w_re, w_accept;
   wire [15:0] w_addr;
   wire [7:0]  w_data, w_rdata;
 
@@ -66,7 +66,6 @@ module nm_device #(
       .TAG            (TAG),
       .MODEL_ID       (MODEL_ID),
       .WEIGHT_BYTES   (`NM_LITERAL_BYTE),
-      .MASK           (MASK),
       .FEATURES       (0),
       .N_MELS         (`NM_LEN_MEL),
       .CLASSES        (`NM_LEN_LOGITS),
@@ -113,6 +112,7 @@ module nm_device #(
       .body_data       (body_data),
       .weights_valid   (loaded),
       .w_en            (w_en),
+      .w_re            (w_re),
       .w_addr          (w_addr),
       .w_data          (w_data),
       .w_rdata         (w_rdata),
@@ -143,14 +143,15 @@ module nm_device #(
       .body_data    (body_data),
       .weights_valid(loaded),
       .w_en         (w_en),
+      .w_re         (w_re),
       .w_addr       (w_addr),
       .w_data       (w_data),
       .w_rdata      (w_rdata),
       .w_accept     (w_accept),
-      .busy         (busy)
+      .busy         (busy),
+      .word_valid   (word_valid),
+      .word         (word)
   );
-
-  assign result = res_valid && res_ready;
 
 endmodule
 

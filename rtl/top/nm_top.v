@@ -19,7 +19,8 @@ module nm_top #(
     output wire tx_led,
     output wire loaded,
     output wire busy,
-    output wire result
+    output wire word_valid,
+    output wire [3:0] word
 );
 
   wire [11:0] divisor;
@@ -63,7 +64,8 @@ module nm_top #(
       .tx_idle         (tx_idle),
       .loaded          (loaded),
       .busy            (busy),
-      .result          (result)
+      .word_valid      (word_valid),
+      .word            (word)
   );
 
   assign rx_led = ~rxd;

@@ -29,7 +29,7 @@ def _simulate(repository: Path, sim: str, top: str) -> None:
 
 
 def _modules(repository: Path) -> list[Path]:
-    return [path for group in GROUPS for path in sorted((repository / "rtl" / group).glob("*.v"))]
+    return [path for part in (*GROUPS, "board") for path in sorted((repository / "rtl" / part).rglob("*.v"))]
 
 
 def test_the_numbers_in_verilog_are_those_of_the_protocol() -> None:

@@ -11,7 +11,7 @@ import pytest
 from kwscore.fixed.engine import FixedEngine
 from kwscore.fixed.image import Image
 from rtl.syn import report as synthesis
-from rtl.syn.report import CEILING, source_hash
+from rtl.syn.report import CEILING, TOP, source_hash
 from rtl.test.images import test_image as network
 from rtl.tools import isa
 from rtl.tools.compare import compare
@@ -80,7 +80,7 @@ def test_a_conflict_of_banks_is_refused() -> None:
 
 
 def test_synthesis_report_is_of_these_sources_and_under_the_ceiling() -> None:
-    report = json.loads((REPORT.parent / "nm_core.json").read_text(encoding="ascii"))
-    assert report["sources"] == source_hash(), "run python -m rtl.syn.report nm_core --write"
+    report = json.loads((REPORT.parent / f"{TOP}.json").read_text(encoding="ascii"))
+    assert report["sources"] == source_hash(), "run python -m rtl.syn.report --write"
     for name, most in CEILING.items():
         assert 0 < report[name] <= most

@@ -26,6 +26,7 @@ IDLE = {
     "body_ready": 0,
     "weights_valid": 0,
     "w_en": 0,
+    "w_re": 0,
     "w_addr": 0,
     "w_data": 0,
 }
@@ -97,20 +98,23 @@ async def hops(dut):
         task = cocotb.start_soon(send(dut, samples, hop * HOP, zero, 0.1 * (hop % 2)))
         head, body = await receive(dut, int(hop != 4))
         await task
-        records = engine.process(samples)
+        for _ in range(3):
+            await FallingEdge(dut.clk)
+        out = engine.outputs(samples)
         assert head["index"] == hop * HOP
         assert head["zero"] == zero
-        assert head["frame"] == len(records) == int(hop >= 3)
-        if not records:
+        assert head["frame"] == len(out.logits) == int(hop >= 3)
+        if not len(out.logits):
             assert head["cycles"] == 0
             continue
+        assert dut.word.value.integer == int(out.logits[-1].argmax())
         assert 30_000 < head["cycles"] <= 60_000
         dut._log.info("hop %d: %d cycles", hop, head["cycles"])
         if hop == 4:
             assert body == b""
             continue
         assert len(body) == head["len"]
-        check_body(body, records[0], FIELDS)
+        check_body(body, out, FIELDS)
 
 
 @cocotb.test()
@@ -125,6 +129,7 @@ async def another_network_is_not_accepted(dut):
         await load(dut, bytes(wrong))
         assert dut.w_accept.value == 0, at
     await load(dut, bytes(raw))
+    dut.w_re.value = 1
     for at in range(32):
         dut.w_addr.value = at
         await FallingEdge(dut.clk)

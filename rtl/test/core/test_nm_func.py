@@ -40,7 +40,7 @@ async def equals_the_model(dut):
     cases = [case for case in stimulus() if small(*case[:2])]
     random.shuffle(cases)
     want = [int(function(c, np.array([x]), np.array([bool(first)]))[0]) for c, x, first in cases]
-    await start(dut, func=0, first=0, x=0)
+    await start(dut, en=1, func=0, first=0, x=0)
     for step in range(len(cases) + LATENCY):
         if step >= LATENCY:
             got = dut.y.value.signed_integer
@@ -53,7 +53,7 @@ async def equals_the_model(dut):
 @cocotb.test()
 async def model_equals_the_oracle(dut):
     """The model that the unit was compared with is the integer engine's second definition."""
-    await start(dut, func=0, first=0, x=0)
+    await start(dut, en=1, func=0, first=0, x=0)
     first = np.array([True])
     for _ in range(3000):
         x = random.getrandbits(random.randint(1, 40))

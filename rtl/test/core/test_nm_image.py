@@ -13,7 +13,7 @@ from rtl.tools.program import Builder
 
 @cocotb.test()
 async def bytes_and_words(dut):
-    await start(dut, a_addr=0, b_we=0, b_addr=0, b_wdata=0)
+    await start(dut, a_en=1, a_addr=0, b_en=1, b_we=0, b_addr=0, b_wdata=0)
     for i, literal in enumerate(Builder(TINY).literals):
         dut.a_addr.value = LITERAL_BYTE // 4 + i
         await FallingEdge(dut.clk)

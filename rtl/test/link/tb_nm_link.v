@@ -66,13 +66,13 @@ module tb_nm_link #(
 
   reg  [7:0]  memory[0:16383];
   reg  [7:0]  w_rdata;
-  wire        w_en;
+  wire        w_en, w_re;
   wire [15:0] w_addr;
   wire [7:0]  w_data;
 
   always @(posedge clk) begin
     if (w_en) memory[w_addr[13:0]] <= w_data;
-    w_rdata <= memory[w_addr[13:0]];
+    if (w_re) w_rdata <= memory[w_addr[13:0]];
   end
 
   sim_player host (
@@ -138,6 +138,7 @@ module tb_nm_link #(
       .body_data(body_data),
       .weights_valid(weights_valid),
       .w_en(w_en),
+      .w_re(w_re),
       .w_addr(w_addr),
       .w_data(w_data),
       .w_rdata(w_rdata),

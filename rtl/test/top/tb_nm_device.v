@@ -15,7 +15,8 @@ module tb_nm_device (
     output wire [31:0] tx_count,
     output wire loaded,
     output wire busy,
-    output wire result
+    output wire word_valid,
+    output wire [3:0] word
 );
 
   reg clk = 1'b0;
@@ -46,7 +47,8 @@ module tb_nm_device (
       .tx_idle         (!tx_valid),
       .loaded          (loaded),
       .busy            (busy),
-      .result          (result)
+      .word_valid      (word_valid),
+      .word            (word)
   );
 
 endmodule

@@ -13,7 +13,8 @@ module tb_nm_top #(
     output wire tx_led,
     output wire loaded,
     output wire busy,
-    output wire result
+    output wire word_valid,
+    output wire [3:0] word
 );
 
   reg clk = 1'b0;
@@ -31,7 +32,8 @@ module tb_nm_top #(
       .tx_led(tx_led),
       .loaded(loaded),
       .busy  (busy),
-      .result(result)
+      .word_valid(word_valid),
+      .word  (word)
   );
 
 endmodule

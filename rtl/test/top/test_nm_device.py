@@ -45,11 +45,12 @@ async def weights_audio_results(dut):
     s = await begin(dut)
     info = await s.hello()
     assert info.model_id == 0
-    assert info.mask == p.FULL_MASK
+    assert info.mask == p.FULL_MASK | p.Mask.DELTA_MEAN
     assert info.sizes == p.Sizes()
     assert info.weight_bytes >= len(s.image.to_bytes())
     await s.load()
     assert dut.loaded.value == 1
+    await s.mode(info.mask)
     await s.hops(audio(HOPS, 1))
     await s.reset()
     await s.mode(p.Mask.LOGITS)

@@ -57,7 +57,7 @@ class Wires:
 async def conversation_at_several_rates(dut):
     await start(dut, rxd=1)
     core = ReferenceCore()
-    core.info = replace(core.info, mask=p.FULL_MASK, weight_bytes=isa.LITERAL_BYTE)
+    core.info = replace(core.info, weight_bytes=isa.LITERAL_BYTE)
     device = Device(core)
 
     def expected(message, seq):

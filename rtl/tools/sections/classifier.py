@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def classify(p: Builder) -> None:
-    """LOGITS of the result."""
+    """LOGITS of the result, and the class with the largest one."""
     p.section("classifier")
     m, width = p.m, p.sizes.d
     final, vx, vy = m["norm_out"], m["vx"], m["vy"]
@@ -40,3 +40,7 @@ def classify(p: Builder) -> None:
     )
     p.rows("class_row", "classifier", (), N_CLASSES, m["pooled"], vec(vy))
     p.op("logits", vec(vy), ADD, p.const("class_bias", so=1), vec(p.out_at["logits"]), n=N_CLASSES, sat="s16")
+    # The largest logit carries 15 - class in its low bits, so that the lower class wins a tie.
+    p.op("ranked", vec(p.out_at["logits"]), MUL, p.lit(16), vec(vx), n=N_CLASSES)
+    names = p.lit(*range(15, 15 - N_CLASSES, -1))._replace(si=4)
+    p.op("word", vec(vx, si=1), ADD, names, vec(p.out_at["word"]), inner=N_CLASSES, acc_max=1)

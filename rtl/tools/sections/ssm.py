@@ -44,6 +44,23 @@ def layer_norm(p: Builder, label: str, affine: str, layer: tuple[int, ...], shif
     p.op(label, vec(vy), ADD, p.const(affine, *layer, 1, so=1), d, n=width, sat="s16")
 
 
+def _delta_mean(p: Builder, layer: int) -> None:
+    """DELTA_MEAN of the result: sum over channels / channels, rounded half up, exactly.
+
+    A reciprocal of 17 bits is not enough for that: it gives a quotient up to 2.5 too low, whose remainder, below 2.5
+    times the channels, it divides exactly.
+    """
+    m, ch = p.m, p.sizes.channels
+    p.op("delta_sum", vec(m["delta"], si=1), ADD, ZERO, vec(m["t0"]), inner=ch)
+    bits = 16 + ch.bit_length()
+    p.set("q", one(m["t0"]), MUL, p.lit(((1 << bits) - 1) // ch), shift=bits)
+    p.set("q", one(m["q"]), SUB, p.lit(1))
+    p.set("p", one(m["q"]), MUL, p.lit(ch))
+    p.set("p", one(m["t0"]), SUB, one(m["p"] + BANK))
+    p.set("p", one(m["p"]), MUL, p.lit(-(-(1 << bits - 1) // ch)), shift=bits - 1)
+    p.op(f"delta_mean{layer}", one(m["q"]), ADD, one(m["p"] + BANK), vec(p.out_at["delta_mean"] + layer))
+
+
 def block(p: Builder, layer: int) -> None:
     """One SA-SSM block on the residual stream; DELTA of the result."""
     p.section(f"SSM: block {layer}")
@@ -102,6 +119,7 @@ def block(p: Builder, layer: int) -> None:
     delta = m["delta"]
     p.op(f"delta{layer}", vec(vx), ADD, one(m["phi"] + BANK), vec(delta), n=ch, func=SOFTPLUS, shift=5, sat="u16")
     p.op("out_delta", vec(delta), ADD, ZERO, vec(p.out_at["delta"] + layer * ch), n=ch)
+    _delta_mean(p, layer)
     # Scan
     p.set("eps", one(m["snr_sum"]), MUL, scalar(at.EPS_SLOPE), shift=21)
     p.set("eps", one(m["eps"]), RSUB, scalar(at.EPS_MOST))
