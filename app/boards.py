@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kwscore.board.client import State
-from kwscore.board.engine import BoardEngine, BoardModel
-from kwscore.board.protocol import Info
+from kwscore.board.engine import BoardEngine
+from kwscore.board.protocol import Info, Stats
 from kwscore.errors import KWScopeError
 from kwscore.stream.deferred import DeferredEngine
 
+if TYPE_CHECKING:
+    from kwscore.board.selftest import Report
+
+TESTED = 4.0  # s of sound of the selftest
 Progress = Callable[[str], None]
-OpenPort = Callable[[str, str, ExitStack, Progress], tuple[str, BoardModel | None]]
-"""(name, network, what to close with it, progress) to the port to open and what the board must run there."""
+OpenBoard = Callable[[str, str, Progress], BoardEngine]
+"""(name of the board, network, progress) to the engine on it. May take seconds; raises KWScopeError."""
 
 _WORDS = {
     State.CONNECTING: ("warn", "connecting…"),
@@ -51,8 +55,8 @@ class Boards:
     """At most one board is open. ``engine`` and ``close`` may wait for the line: call them in a worker; ``status`` and
     ``statistics`` may be called from any thread (``statistics`` waits for the board's answer, at most a second)."""
 
-    def __init__(self, open_port: OpenPort) -> None:
-        self._open_port = open_port
+    def __init__(self, open_board: OpenBoard) -> None:
+        self._open_board = open_board
         self._lock = threading.Lock()  # one opening or closing at a time
         self._key: tuple[str, str] | None = None
         self._engine: BoardEngine | None = None
@@ -78,13 +82,15 @@ class Boards:
                 self._opening = ""
 
     def _open(self, port: str, network: str, progress: Progress) -> DeferredEngine:
-        with ExitStack() as stack:
-            progress(f"Connecting the board {port} …")
-            device, model = self._open_port(port, network, stack, progress)
-            engine = stack.enter_context(BoardEngine(device, model))
-            kept = stack.pop_all()
+        progress(f"Connecting the board {port} …")
+        engine = self._open_board(port, network, progress)
         self._key, self._engine = (port, network), engine
-        self._deferred = DeferredEngine(engine, lambda: engine.on_board, kept.close)
+        self._deferred = DeferredEngine(
+            engine,
+            at_hand=lambda: engine.on_board,
+            release=engine.close,
+            astray=lambda: f"The board {port} lost audio on the line." if engine.streams > 1 or engine.filled else "",
+        )
         return self._deferred
 
     def close(self, for_good: bool = False) -> None:
@@ -97,6 +103,30 @@ class Boards:
         deferred, self._deferred, self._engine, self._key = self._deferred, None, None, None
         if deferred is not None:
             deferred.close()
+
+    def statistics(self) -> Stats | None:
+        """The board's own counters; None without a board. Waits for the answer: call it in a worker. Raises
+        KWScopeError where none comes."""
+        engine = self._engine
+        return engine.client.stats() if engine is not None else None
+
+    def selftest(self, network: str, progress: Progress) -> Report:
+        """Stream known audio to the board that is open and compare every answer with the integer engine's.
+
+        Listening goes on in software meanwhile, and begins anew with the board afterwards. Takes some seconds.
+        Raises KWScopeError, also where no board is open.
+        """
+        from app.networks import load_image
+        from kwscore.board.selftest import run
+        from kwscore.board.signals import streams
+
+        engine, deferred = self._engine, self._deferred
+        if engine is None or deferred is None:
+            raise KWScopeError("No board is connected: connect one first.")
+        image = load_image(network, progress)
+        return deferred.apart(
+            lambda: run(engine.client, image, streams(TESTED), progress), "The board is being tested."
+        )
 
     @property
     def running(self) -> BoardEngine | None:
@@ -116,17 +146,9 @@ class Boards:
         )  # fmt: skip
 
 
-def open_port(port: str, network: str, stack: ExitStack, progress: Progress) -> tuple[str, BoardModel | None]:
-    """The real thing: ``sim`` or a serial port, with the memory image of ``network``. Raises KWScopeError."""
+def open_board(port: str, network: str, progress: Progress) -> BoardEngine:
+    """The real thing: ``sim``, ``rtl`` or a serial port, running ``network`` (empty: the standard one)."""
     from app.networks import load_image
-    from kwscore.board.golden import board_model
+    from kwscore.board.opening import open_board as open_by_name
 
-    image = load_image(network, progress)
-    if port == "sim":
-        from kwscore.board.device import Device
-        from kwscore.board.golden import GoldenCore
-        from kwscore.board.virtual import VirtualBoard
-
-        progress("Starting the virtual board …")
-        port = stack.enter_context(VirtualBoard(Device(GoldenCore(image, progress)), paced=True)).port
-    return port, board_model(image)
+    return open_by_name(port, load_image(network, progress), paced=True, progress=progress)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from app import networks
-from app.boards import Boards, OpenPort, open_port
+from app.boards import Boards, OpenBoard, open_board
 from app.engines import EngineChoice, EngineSet, Workshop
 from app.feed import HELD, Mark
 from app.history_feed import HistoryFeed
@@ -116,7 +116,7 @@ class Controller:
         build_source: Callable[[Choice], Source] = Choice.build,
         load_engine: LoadEngine | None = None,
         load_integer: Callable[[str, Progress], Engine] | None = None,
-        open_board: OpenPort = open_port,
+        open_board: OpenBoard = open_board,
     ) -> None:
         self.network_choice = network
         self.network_name = network
@@ -220,6 +220,13 @@ class Controller:
             events.append(_Searched(DevicesFound(devices, notice), reopen))
 
         in_thread("kwscope-devices", work)
+
+    def load_spare(self) -> Engine:
+        """A float engine of the present network for one's own use. Takes a while, so call it in a worker.
+
+        Raises KWScopeError.
+        """
+        return self._load_engine(self.network_choice, lambda _: None)[0]
 
     def networks(self) -> list[str]:
         """Names of the networks that come with KWScope."""

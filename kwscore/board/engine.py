@@ -94,6 +94,8 @@ class BoardEngine:
         self._levels: dict[int, float] = {}
         self._early: dict[int, Telemetry] = {}
         self.filled = 0
+        self.streams = 0
+        """Streams that the board began since reset: after the second one its state is not that of everything heard."""
         self.timings.clear()
 
     def __enter__(self) -> BoardEngine:
@@ -188,6 +190,7 @@ class BoardEngine:
             finished = self._telemetry(self.client.results())
             self.client.start_stream()
             self._base = number
+            self.streams += 1
             self._levels.clear()
             self._levels[number] = self._level(number)
             self._send(samples)
@@ -205,6 +208,7 @@ class BoardEngine:
             # The board broke the stream off (a gap too long) but is there: go on in a new one.
             self.client.start_stream()
             self._base = self._hops - 1
+            self.streams += 1
             self.client.send(samples)
 
     def _level(self, hop: int) -> float:

@@ -6,8 +6,9 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from kwscore.stream.telemetry import Engine, Telemetry
 
 _IDLE = 0.5  # seconds between looks at an empty queue: bounds how late a forgotten engine ends
 _LONGEST = 160_000  # samples that may wait for an engine that stands still: ten seconds
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -40,7 +42,8 @@ class DeferredEngine:
 
     ``engine`` raises KWScopeError when it cannot go on; the reason then stands in ``lost`` and samples are dropped.
     ``at_hand`` is asked while it is lost; once it is true ``returned`` is, and ``reset`` begins a new stream.
-    ``close`` ends the thread and closes the engine, in ``release`` where one is given.
+    ``astray`` is asked after each block: a sentence once the engine goes on but no longer with all that it heard (a
+    board that lost audio), which counts as lost too. ``close`` ends the thread; ``release`` closes the engine.
     """
 
     def __init__(
@@ -48,8 +51,10 @@ class DeferredEngine:
         engine: Engine,
         at_hand: Callable[[], bool] = lambda: True,
         release: Callable[[], None] | None = None,
+        astray: Callable[[], str] = lambda: "",
     ) -> None:
         self.engine = engine
+        self._astray = astray
         self._at_hand = at_hand
         self._release = release
         self._changed = threading.Condition()
@@ -60,6 +65,7 @@ class DeferredEngine:
         self._records: list[Telemetry] = []
         self._timings: list[HopTiming] = []
         self._lost = ""
+        self._jobs: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="kwscope-deferred", daemon=True)
         self._thread.start()
@@ -131,13 +137,27 @@ class DeferredEngine:
     @property
     def returned(self) -> bool:
         """Whether it was lost and is at hand again: ``reset`` it together with everything that is compared to it."""
-        return bool(self._lost) and self._at_hand()
+        return bool(self._lost) and not self._jobs and self._at_hand()
 
     @property
     def idle(self) -> bool:
         """Whether everything that was given has been worked through."""
         with self._changed:
             return not self._queue and not self._busy
+
+    def apart(self, job: Callable[[], T], why: str) -> T:
+        """Run ``job`` in the engine's thread, where it has the engine for itself; ``why`` stands in ``lost`` meanwhile.
+
+        Waits for the job, and returns or raises what it does. Raises KWScopeError when the engine is closed.
+        """
+        done: Future[T] = Future()
+        with self._changed:
+            if self._closed:
+                raise KWScopeError(f"{self.name} has been closed.")
+            self._jobs.append((done, job))
+            self._lose(why)
+            self._changed.notify_all()
+        return done.result()
 
     def close(self) -> None:
         """End the thread after its present work; waits for it at most two seconds."""
@@ -154,10 +174,20 @@ class DeferredEngine:
         stream = self._stream
         while True:
             with self._changed:
-                while not self._closed and not self._queue:
+                while not self._closed and not self._queue and not self._jobs:
                     self._changed.wait(_IDLE)
                 if self._closed:
+                    for done, _ in self._jobs:
+                        done.set_exception(KWScopeError(f"{self.name} has been closed."))
                     return
+                jobs = list(self._jobs)
+            if jobs:
+                self._do(*jobs[0])
+                stream = -1  # whatever comes next begins with a reset
+                continue
+            with self._changed:
+                if not self._queue:
+                    continue
                 begins, stream = stream != self._stream, self._stream
                 pcm = np.concatenate(self._queue)
                 self._queue.clear()
@@ -167,12 +197,20 @@ class DeferredEngine:
                 if begins:
                     self.engine.reset()
                 records = self.engine.process(pcm)
-                self._finish(stream, records, "")
+                self._finish(stream, records, self._astray())
             except KWScopeError as error:
                 self._finish(stream, [], str(error))
             except Exception as error:
                 log.exception("engine %s", self.name)
                 self._finish(stream, [], f"{self.name} stopped ({error or type(error).__name__}).")
+
+    def _do(self, done: Future[Any], job: Callable[[], Any]) -> None:
+        try:
+            done.set_result(job())
+        except BaseException as error:
+            done.set_exception(error)
+        with self._changed:
+            self._jobs.popleft()
 
     def _finish(self, stream: int, records: list[Telemetry], problem: str) -> None:
         measured: Iterable[HopTiming] = getattr(self.engine, "timings", ())

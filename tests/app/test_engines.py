@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from app.controller import Compared, EnginesTried, NetworkTried
 from app.engines import EngineChoice, Kind, Reference
 from app.sources import MICROPHONE
-from kwscore.board.engine import BoardModel
+from kwscore.board.engine import BoardEngine
 from kwscore.board.virtual import VirtualBoard
 from kwscore.errors import KWScopeError
 from kwscore.stream.comparison import Comparison
@@ -35,12 +34,10 @@ def board(tmp_path: Path) -> Iterator[VirtualBoard]:
 def parts(board: VirtualBoard | None = None, **others: Any) -> dict[str, Any]:
     """Parts of a controller whose engines are toys: the float one is off by a little from frame 0 on."""
 
-    def open_board(
-        port: str, network: str, stack: ExitStack, progress: Callable[[str], None]
-    ) -> tuple[str, BoardModel | None]:
+    def open_board(port: str, network: str, progress: Callable[[str], None]) -> BoardEngine:
         if board is None:
             raise KWScopeError(f"Nothing answers at {port}: check that the board is powered.")
-        return board.port, None
+        return BoardEngine(board.port)
 
     return {
         "load_engine": lambda name, progress: (ShiftedEngine(0.25), (-50.0, -8.0)),

@@ -102,6 +102,20 @@ def test_a_failure_is_a_sentence_and_a_reset_ends_it(defer: Callable[..., Deferr
     assert not deferred.lost
 
 
+def test_an_engine_that_goes_astray_keeps_what_it_had_and_begins_anew(defer: Callable[..., DeferredEngine]) -> None:
+    astray = ["It lost audio."]
+    deferred = defer(GatedEngine(), astray=lambda: astray[0])
+    deferred.process(PCM[:1000])
+    settle(deferred)
+    assert (deferred.lost, deferred.returned) == ("It lost audio.", True)
+    assert len(deferred.process(PCM[:0])) == 4
+    astray[0] = ""
+    deferred.reset()
+    deferred.process(PCM[:1000])
+    settle(deferred)
+    assert not deferred.lost
+
+
 def test_an_engine_that_stands_still_is_lost_after_ten_seconds(defer: Callable[..., DeferredEngine]) -> None:
     engine = GatedEngine()
     engine.gate.clear()
@@ -109,6 +123,32 @@ def test_an_engine_that_stands_still_is_lost_after_ten_seconds(defer: Callable[.
     for _ in range(12):
         deferred.process(np.zeros(16_000, np.int16))
     assert "ten seconds" in deferred.lost
+
+
+def test_a_job_has_the_engine_for_itself(defer: Callable[..., DeferredEngine]) -> None:
+    engine = GatedEngine()
+    deferred = defer(engine)
+    deferred.process(PCM[:1000])
+    settle(deferred)
+    seen: list[tuple[str, bool]] = []
+
+    def job() -> int:
+        engine.process(PCM[:5000])
+        seen.append((deferred.lost, deferred.returned))
+        return 7
+
+    assert deferred.apart(job, "It is being tested.") == 7
+    assert seen == [("It is being tested.", False)]
+    assert deferred.returned
+    deferred.reset()
+    deferred.process(PCM[:2000])
+    settle(deferred)
+    assert_same(deferred.process(PCM[:0]), ToyEngine().process(PCM[:2000]))
+    with pytest.raises(ZeroDivisionError):
+        deferred.apart(lambda: 1 // 0, "It fails.")
+    deferred.close()
+    with pytest.raises(KWScopeError, match="closed"):
+        deferred.apart(job, "Too late.")
 
 
 def test_a_deferred_engine_without_standby_is_refused(defer: Callable[..., DeferredEngine]) -> None:
