@@ -42,7 +42,7 @@ MODES = (
     ("reset", "each clip by itself", "Every clip from reset; SNR over the clip's own second, as in papers"),
     ("stream", "one stream", "One after the other without a reset, as live; SNR over the active speech level"),
 )
-SIMULATED = BOARD + "sim"
+SIM, RTL = BOARD + "sim", BOARD + "rtl"
 
 
 class CheckList(QListWidget):
@@ -225,7 +225,8 @@ class PlanEditor(QWidget):
         for value, text, tip in (
             ("float", "software, float", "The float engine"),
             ("integer", "software, integer", "The integer engine: bit for bit what the FPGA computes"),
-            (SIMULATED, "virtual board", "The integer engine behind the board's link, weights loaded over it"),
+            (SIM, "virtual board, sim", "The integer engine behind the board's link, weights loaded over it"),
+            (RTL, "virtual board, RTL", "The Verilog itself, simulated by Verilator: much slower"),
         ):
             self.engines.add(value, text, value == "float", tip)
         self.engines.changed.connect(self._edited)
@@ -325,7 +326,7 @@ class PlanEditor(QWidget):
         self.networks.check_only(())
         for network in plan.networks:
             self.networks.add(network, Path(network).stem.removeprefix("NanoMamba-"), True)
-        known = {"float", "integer", SIMULATED}
+        known = {"float", "integer", SIM, RTL}
         self.engines.check_only(plan.engines)
         ports = [engine.removeprefix(BOARD) for engine in plan.engines if engine not in known]
         self.port.setText(ports[0] if ports else "")

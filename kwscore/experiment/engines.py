@@ -6,17 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from kwscore.board.client import Timing
 from kwscore.errors import KWScopeError
 from kwscore.experiment.plan import BOARD, Plan, is_path
 from kwscore.stream.telemetry import Engine
 
-if TYPE_CHECKING:
-    from kwscore.fixed.image import Image
-
-SIMULATED = "sim"
 Say = Callable[[str], None]
+_PATIENT = Timing(answer=5.0, silence=10.0, hop=60.0)
+"""A virtual board shares this machine, which others may hold up for seconds: nothing is ever lost on its line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ def _find(plan: Plan, spec: str) -> Network:
 
 @contextmanager
 def open_engine(network: Network, engine: str, say: Say = lambda _: None) -> Iterator[Engine]:
-    """The engine ``engine`` ("float", "integer", "board:sim", "board:PORT") with ``network``, compiled, from reset.
+    """The engine ``engine`` (see ``Plan.engines``) with ``network``, compiled, from reset.
 
     A board gets the network's weights where it has others; nothing stands in for it when it is lost. Raises
     KWScopeError where the engine cannot run the network or the board cannot be reached.
@@ -74,21 +72,18 @@ def open_engine(network: Network, engine: str, say: Say = lambda _: None) -> Ite
     if engine == "float":
         yield _float_engine(network, say)
         return
-    from kwscore.fixed.engine import FixedEngine
-
-    integer = FixedEngine.load(network.spec)
-    integer.warm_up(say)
     if engine == "integer":
-        yield integer
-    elif engine == BOARD + SIMULATED:
-        with _simulated_board(integer.image) as board:
-            yield board
-    else:
-        from kwscore.board.engine import BoardEngine
-        from kwscore.board.golden import board_model
+        from kwscore.fixed.engine import FixedEngine
 
-        with BoardEngine(engine.removeprefix(BOARD), board_model(integer.image)) as board:
-            yield board
+        integer = FixedEngine.load(network.spec)
+        integer.warm_up(say)
+        yield integer
+        return
+    from kwscore.board.opening import VIRTUAL, open_board
+
+    name = engine.removeprefix(BOARD)
+    with open_board(name, network.spec, timing=_PATIENT if name in VIRTUAL else None, progress=say) as board:
+        yield board
 
 
 def _float_engine(network: Network, say: Say) -> Engine:
@@ -105,21 +100,3 @@ def _float_engine(network: Network, say: Say) -> Engine:
     if isinstance(engine, StreamEngine):
         engine.warm_up(say)
     return engine
-
-
-@contextmanager
-def _simulated_board(image: Image) -> Iterator[Engine]:
-    """The integer engine behind the board's link, as fast as it goes."""
-    from kwscore.board.client import Timing
-    from kwscore.board.device import Device
-    from kwscore.board.engine import BoardEngine
-    from kwscore.board.golden import GoldenCore, board_model
-    from kwscore.board.virtual import VirtualBoard
-
-    # Both ends share this process, which another program may hold up for seconds: nothing is ever lost on this line.
-    patient = Timing(answer=5.0, silence=10.0, hop=60.0)
-    with (
-        VirtualBoard(Device(GoldenCore(image))) as board,
-        BoardEngine(board.port, board_model(image), timing=patient) as engine,
-    ):
-        yield engine

@@ -13,7 +13,7 @@ from kwscore.experiment.plan import Plan
 _COMMENTS = {
     "title": "What tables and plots are headed with.",
     "networks": "Names that 'kwscope models' lists, paths of checkpoints, or NAME=FILE.pt for published weights.",
-    "engines": "float, integer, board:sim (a virtual board), or board: and a port, such as board:/dev/ttyUSB1.",
+    "engines": "float, integer, board:sim or board:rtl (virtual boards), or board: and a port: board:/dev/ttyUSB1.",
     "noises": 'white, pink, factory, street, babble; "recorded KIND"; or the path of a recording of your own.',
     "snrs": "Signal-to-noise ratios in dB.",
     "clean": "Also without noise.",

@@ -51,7 +51,7 @@ class Plan:
     ``noises``      published names, "recorded KIND" (a kind of recordings), or the path of a recording.
     ``snrs``        dB. ``clean``: also without noise.
     ``networks``    shipped names, paths of checkpoints, or NAME=FILE.pt for published weights.
-    ``engines``     float, integer, board:sim, or board:PORT.
+    ``engines``     float, integer, board:sim, board:rtl (virtual boards), or board:PORT.
     ``mode``        reset: clip by clip, each from reset, SNR over the clip's own second, as ``kwscope evaluate`` mixes.
                     stream: one endless stream, mixed as live sound is, SNR over the active speech level.
     ``reference``   of a stream: "whole" (the level of the whole stream), "speech" (followed, as live), or dBFS.
@@ -212,7 +212,7 @@ def check_plan(plan: Plan, name: str = "The experiment") -> Plan:
     for engine in plan.engines:
         if engine not in ("float", "integer") and not (engine.startswith(BOARD) and engine != BOARD):
             raise KWScopeError(
-                f"{name}: 'engines' has {engine!r}: use float, integer, board:sim, or board: and a port, "
+                f"{name}: 'engines' has {engine!r}: use float, integer, board:sim, board:rtl, or board: and a port, "
                 "for instance board:/dev/ttyUSB1."
             )
     if plan.source.clips is not None and plan.source.clips < 12:

@@ -81,7 +81,9 @@ def run_experiment(
     """
     if jobs < 1:
         raise KWScopeError(f"--jobs {jobs}: at least one process is needed.")
-    real = [engine for engine in plan.engines if engine.startswith(BOARD) and engine != BOARD + "sim"]
+    real = [
+        engine for engine in plan.engines if engine.startswith(BOARD) and engine not in (BOARD + "sim", BOARD + "rtl")
+    ]
     if jobs > 1 and real:
         raise KWScopeError(f"{real[0]} can serve one process only: leave --jobs out, or measure the board by itself.")
     control = control or Control()
