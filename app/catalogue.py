@@ -15,12 +15,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from app.clean import Clean
+from app.cursor import Cursor
 from app.experiment import ExperimentFeature
 from app.feature import Feature
+from app.moments import Moments
 from app.panels.bars import BarsPanel
 from app.panels.delta import DeltaPanel
 from app.panels.detection import DetectionPanel
+from app.panels.gate import GatePanel
 from app.panels.log import LogPanel
+from app.panels.pcen import PcenPanel
 from app.panels.posteriors import PosteriorPanel
 from app.panels.readout import ReadoutPanel
 from app.panels.routing import RoutingPanel
@@ -74,8 +79,10 @@ PANELS: tuple[PanelSpec, ...] = (
     PanelSpec("waveform", lambda w: WaveformPanel(w.theme, w.feed), Area.TIME, 14, ALWAYS),
     PanelSpec("spectrogram", lambda w: SpectrogramPanel(w.theme, w.feed), Area.TIME, 17, ALWAYS),
     PanelSpec("snr", lambda w: SnrPanel(w.theme, w.feed), Area.TIME, 17, USUAL),
+    PanelSpec("pcen", lambda w: PcenPanel(w.theme, w.feed), Area.TIME, 16, (RESEARCHER,)),
     PanelSpec("routing", lambda w: RoutingPanel(w.theme, w.feed), Area.TIME, 12, USUAL),
     PanelSpec("delta", lambda w: DeltaPanel(w.theme, w.feed), Area.TIME, 12, USUAL),
+    PanelSpec("gate", lambda w: GatePanel(w.theme, w.feed), Area.TIME, 12, (RESEARCHER,)),
     PanelSpec("posteriors", lambda w: PosteriorPanel(w.theme, w.feed), Area.TIME, 18, (*USUAL, FPGA)),
     PanelSpec(
         "readout",
@@ -108,7 +115,7 @@ PANELS: tuple[PanelSpec, ...] = (
 )
 """Time panels from top to bottom, then the others. Ctrl+1 to Ctrl+9 are the first nine."""
 
-FEATURES: tuple[Callable[[MainWindow], Feature], ...] = (Tour, ExperimentFeature)
+FEATURES: tuple[Callable[[MainWindow], Feature], ...] = (Cursor, Moments, Clean, Tour, ExperimentFeature)
 """Parts without a panel, made in this order once the window is built."""
 
 BY_KEY = {spec.key: spec for spec in PANELS}

@@ -43,6 +43,10 @@ COMMANDS = (
     Command("page_forward", "Forward one screen", ("PgDown", "Shift+Right"), "Looking", direct=True),
     Command("oldest", "Oldest moment", ("Home",), "Looking", direct=True),
     Command("live", "Back to live", ("End",), "Looking", "Show what is heard now", direct=True),
+    Command("cursor", "Read values at the cursor", ("C",), "Looking", "Then the arrow keys move it by 10 ms, by band"),
+    Command("band_up", "Cursor one band up", ("Up",), "Looking", direct=True),
+    Command("band_down", "Cursor one band down", ("Down",), "Looking", direct=True),
+    Command("clean", "Compare with the word in clean", ("W",), "Looking", "The moment beside the word without noise"),
     Command("zoom_in", "Stretch time", ("Ctrl++", "Ctrl+=", "+"), "Looking", "Fewer seconds, wider", menu="view"),
     Command("zoom_out", "Compress time", ("Ctrl+-", "-"), "Looking", "More seconds, narrower", menu="view"),
     Command(

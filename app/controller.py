@@ -228,6 +228,13 @@ class Controller:
         """
         return self._load_engine(self.network_choice, lambda _: None)[0]
 
+    def load_spare(self) -> Engine:
+        """A float engine of the present network for one's own use. Takes a while, so call it in a worker.
+
+        Raises KWScopeError.
+        """
+        return self._load_engine(self.network_choice, lambda _: None)[0]
+
     def networks(self) -> list[str]:
         """Names of the networks that come with KWScope."""
         return networks.names()

@@ -29,5 +29,8 @@ class Feature:
     def set_theme(self, theme: Theme) -> None:
         """The colours have changed."""
 
+    def dismiss(self) -> None:
+        """Escape was pressed: take away what lies over the plots."""
+
     def close(self) -> None:
         """The window closes; wait for nothing longer than a second."""

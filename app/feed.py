@@ -63,6 +63,16 @@ class Mark:
     score: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A detection that is looked at: columns of its start, of its highest posterior and of its decision."""
+
+    word: str
+    start: int
+    peak: int
+    decided: int
+
+
 class Feed(Protocol):
     """A source of columns and marks; every call returns copies or immutable objects."""
 

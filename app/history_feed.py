@@ -104,18 +104,7 @@ class HistoryFeed:
         return self.settings.thresholds
 
     def columns(self, start: int, stop: int) -> Columns:
-        view = self._view
-        if view is None:
-            return _NOTHING
-        start = min(max(start, view.start), view.end)
-        part = slice(start - view.start, max(min(stop, view.end), start) - view.start)
-        return Columns(
-            start=start, low=view.low[part], high=view.high[part], level=view.level[part],
-            mel_db=20 * np.log10(view.mel[part] + QUIETEST) - FULL_SCALE_DB, snr=view.snr[part],
-            routing=view.routing[part], delta_mean=view.delta_mean[part], delta_low=view.delta_low[part],
-            delta_high=view.delta_high[part], posteriors=view.posteriors[part], pcen=view.pcen[part],
-            gate_mean=view.gate_mean[part], gate_low=view.gate_low[part], gate_high=view.gate_high[part],
-        )  # fmt: skip
+        return columns_of(self._view, start, stop) if self._view is not None else _NOTHING
 
     def elapsed(self, start: int, stop: int) -> tuple[int, Array]:
         return self._history.elapsed(start, stop) if self._history else (0, _NOTHING.level)
@@ -164,6 +153,19 @@ class HistoryFeed:
             for word in words
             if word.word != LABELS[SILENCE] and self.column_of(word.start) < view.end
         ]
+
+
+def columns_of(view: HistoryView, start: int, stop: int) -> Columns:
+    """What the panels read of the part of [start, stop) that a view holds."""
+    start = min(max(start, view.start), view.end)
+    part = slice(start - view.start, max(min(stop, view.end), start) - view.start)
+    return Columns(
+        start=start, low=view.low[part], high=view.high[part], level=view.level[part],
+        mel_db=20 * np.log10(view.mel[part] + QUIETEST) - FULL_SCALE_DB, snr=view.snr[part],
+        routing=view.routing[part], delta_mean=view.delta_mean[part], delta_low=view.delta_low[part],
+        delta_high=view.delta_high[part], posteriors=view.posteriors[part], pcen=view.pcen[part],
+        gate_mean=view.gate_mean[part], gate_low=view.gate_low[part], gate_high=view.gate_high[part],
+    )  # fmt: skip
 
 
 def _empty() -> Columns:

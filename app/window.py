@@ -155,7 +155,6 @@ class MainWindow(WindowCommands):
                 dock.toggleViewAction().setShortcut(QKeySequence(f"Ctrl+{number}"))
             self.addAction(dock.toggleViewAction())
         for panel in self.time_panels.values():
-            panel.hovered.connect(self._hovered)
             panel.scrolled.connect(self.move_back)
             panel.zoomed.connect(self.zoom)
         for command in COMMANDS:
@@ -172,7 +171,6 @@ class MainWindow(WindowCommands):
         self.timeline.moved_to.connect(self.show_moment)
         self.timeline.live_wanted.connect(self.do_live)
         self.log.export_wanted.connect(self.do_export)
-        self.log.moment_wanted.connect(lambda column: self.show_moment(column + self.shown_columns() // 3))
         self.detection.changed.connect(self._detection_changed)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_theme)
         for spec in PANELS:
@@ -268,11 +266,6 @@ class MainWindow(WindowCommands):
         for panel in self.time_panels.values():
             panel.update()
 
-    def _hovered(self, column: object) -> None:
-        for key, panel in self.time_panels.items():
-            panel.set_cursor(column if isinstance(column, int) else None)
-            self.docks[key].set_value(panel.value_at_cursor())
-
     def _source_menu(self) -> None:
         self.toolbar.fill_source_menu()
         self.controller.find_devices()
@@ -301,7 +294,7 @@ class MainWindow(WindowCommands):
         pressed = QKeySequence(event.keyCombination())
         for command in COMMANDS:
             if command.direct and any(pressed == QKeySequence(keys) for keys in command.keys):
-                getattr(self, f"do_{command.name}")()
+                self.handler(command.name)()
                 return
         super().keyPressEvent(event)
 

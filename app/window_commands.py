@@ -34,6 +34,7 @@ from kwscore.stream.detection import DetectionSettings
 
 if TYPE_CHECKING:
     from app.about import AboutDialog
+    from app.cursor import Cursor
     from app.settings_dialog import SettingsDialog
 
 SOUND_FILES = "Sound and playlists (*.wav *.flac *.ogg *.opus *.mp3 *.aiff *.aif *.json);;All files (*)"
@@ -65,6 +66,7 @@ class WindowCommands(QMainWindow):
     panels: dict[str, Any]
     docks: dict[str, Dock]
     features: list[Feature]
+    time_cursor: Cursor
     sized: set[str]  # panels below that got a height of their own
     keep_layout = True  # off: the layout was given for this window only
     settings_dialog: SettingsDialog | None = None
@@ -130,10 +132,12 @@ class WindowCommands(QMainWindow):
         self.display.freeze(on)
 
     def do_back(self) -> None:
-        self.move_back(50)
+        if not self.time_cursor.step(-1):
+            self.move_back(50)
 
     def do_forward(self) -> None:
-        self.move_back(-50)
+        if not self.time_cursor.step(1):
+            self.move_back(-50)
 
     def do_page_back(self) -> None:
         self.move_back(self.shown_columns() * 9 // 10)
@@ -211,6 +215,8 @@ class WindowCommands(QMainWindow):
     def do_dismiss(self) -> None:
         if self.arrangement.enlarged is not None:
             self.arrangement.end_enlargement()
+        for feature in self.features:
+            feature.dismiss()
         self.banner.dismiss_all()
 
     def do_settings(self) -> None:
@@ -272,10 +278,10 @@ class WindowCommands(QMainWindow):
         if self.feed.end:
             self.show_moment(self.display.end - columns)
 
-    def show_moment(self, end: int) -> None:
-        """Freeze the display so that column ``end`` is the newest one shown."""
+    def show_moment(self, end: int, shown: int = 0) -> None:
+        """Freeze the display so that column ``end`` is the newest one of ``shown`` (0: of as many as are shown now)."""
         self.display.freeze(True)
-        self.display.go_to(end, self.shown_columns())
+        self.display.go_to(end, shown or self.shown_columns())
         self.actions_by_name["freeze"].setChecked(True)
 
     def zoom(self, steps: int) -> None:

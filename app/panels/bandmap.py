@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -57,9 +58,19 @@ class BandMapPanel(TimePanel):
     ceiling: ClassVar[float] = 1.0
     bar_ticks: Sequence[tuple[float, str]] = ()
 
+    @abstractmethod
     def values(self, columns: Columns) -> NDArray[np.floating]:
         """(n, 40) what is shown."""
-        raise NotImplementedError
+
+    def pointed_height(self) -> float | None:
+        return self.cursor_height
+
+    @property
+    def pointed_band(self) -> int | None:
+        """The band that the cursor points at."""
+        if self.cursor_height is None:
+            return None
+        return min(max(int(self.cursor_height * N_MELS), 0), N_MELS - 1)
 
     def paint_columns(self, painter: QPainter, columns: Columns, x: float, height: int) -> None:
         colours = colourise(self.values(columns), self.floor, self.ceiling, self.table)

@@ -131,7 +131,7 @@ class LogPanel(QWidget):
     about = (
         "Every reported word: when it was decided (seconds of sound since the start), the highest posterior it "
         "reached, and how long after its posterior began to rise the decision came (smoothing and hold time are in "
-        "it). Copy rows with Ctrl+C; a double click freezes the plots at that moment."
+        "it). Copy rows with Ctrl+C; a click freezes the plots and shows the second around the word."
     )
 
     export_wanted = Signal()
@@ -158,7 +158,7 @@ class LogPanel(QWidget):
         header.setHighlightSections(False)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._menu)
-        self.table.doubleClicked.connect(lambda index: self.moment_wanted.emit(index.data(Qt.ItemDataRole.UserRole)))
+        self.table.clicked.connect(lambda index: self.moment_wanted.emit(index.data(Qt.ItemDataRole.UserRole)))
         copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.table)
         copy.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         copy.activated.connect(self.copy)

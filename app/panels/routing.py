@@ -50,9 +50,7 @@ class RoutingPanel(TimePanel):
     def paint_live(self, painter: QPainter, plot: QRectF, side: QRectF) -> None:
         newest = self.feed.columns(self.end - 1, self.end)
         if not len(newest) or not newest.routing.shape[1]:
-            painter.setFont(font(13))
-            painter.setPen(QColor(self.theme.muted))
-            painter.drawText(plot, Qt.AlignmentFlag.AlignCenter, "This network has one front end and nothing to route")
+            self.paint_note(painter, plot, "This network has one front end and nothing to route")
             return
         below = 0.0
         taken = plot.bottom() + 8

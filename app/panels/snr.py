@@ -27,4 +27,6 @@ class SnrPanel(BandMapPanel):
         return columns.snr
 
     def describe(self, columns: Columns) -> str:
-        return f"mean {columns.snr[0].mean():.2f}, best at {kilohertz(int(columns.snr[0].argmax()))}"
+        snr, band = columns.snr[0], self.pointed_band
+        pointed = "" if band is None else f"{kilohertz(band)}: {snr[band]:.2f} · "
+        return f"{pointed}mean {snr.mean():.2f}, best at {kilohertz(int(snr.argmax()))}"

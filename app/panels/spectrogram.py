@@ -27,5 +27,7 @@ class SpectrogramPanel(BandMapPanel):
         return columns.mel_db
 
     def describe(self, columns: Columns) -> str:
-        band = int(columns.mel_db[0].argmax())
-        return f"loudest at {kilohertz(band)}: {columns.mel_db[0, band]:.0f} dB".replace("-", "−")
+        level, band = columns.mel_db[0], self.pointed_band
+        loudest = int(level.argmax())
+        pointed = "" if band is None else f"{kilohertz(band)}: {level[band]:.0f} dB · "
+        return f"{pointed}loudest at {kilohertz(loudest)}: {level[loudest]:.0f} dB".replace("-", "−")

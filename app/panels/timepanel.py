@@ -2,43 +2,56 @@
 
 A panel keeps a picture of its plot (the tape). Each frame the tape moves left and only the new columns are painted, so
 the cost does not depend on the length of the history, and lines may be smooth without being expensive.
-Marks, thresholds, the cursor and the labels at the right are drawn over the tape.
+Marks, the cursor (``app.panels.overlay``), thresholds and the labels at the right are drawn over the tape.
 """
 
 from __future__ import annotations
 
-import math
+from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QBrush,
     QColor,
     QFont,
     QFontMetricsF,
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPen,
     QPixmap,
     QResizeEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.feed import COLUMNS_PER_SECOND, Columns, Feed, Mark
+from app.feed import COLUMNS_PER_SECOND, Columns, Feed, Moment
+from app.panels import overlay
+from app.panels.overlay import LEAD, clock
 from app.theme import Theme, font
+
+__all__ = ["AXIS", "LEAD", "LEFT", "PAD", "RIGHT", "TimePanel", "clock"]
 
 LEFT = 58  # px, scale
 RIGHT = 130  # px, direct labels, colour bars, meter
 PAD = 5
 AXIS = 17  # px, height of the time labels
+CAPTION = 19  # px, height of the caption
 OVERLAP = 4  # columns painted again, so that lines join
-SAID = {"unknown": "another word"}
-LEAD = 2  # a column ends 512 samples after its number says, so second s stands at column 100 s - 2.2
+CLICK = 4  # px that the mouse may move between press and release of a click
 
 
-class TimePanel(QWidget):
+class _AbstractWidget(ABCMeta, type(QWidget)):
+    """Qt makes its objects without asking abc: so it is asked here."""
+
+    def __call__(cls, *given: Any, **named: Any) -> Any:
+        missing: frozenset[str] = cls.__abstractmethods__  # type: ignore[attr-defined]
+        if missing:
+            raise TypeError(f"{cls.__name__} lacks {', '.join(sorted(missing))}")
+        return super().__call__(*given, **named)
+
+
+class TimePanel(QWidget, metaclass=_AbstractWidget):
     """One plot. Subclasses paint columns; time, marks, cursor and scrolling are here."""
 
     key = ""
@@ -50,7 +63,8 @@ class TimePanel(QWidget):
     ticks: Sequence[tuple[float, str]] = ()
     shows_truth = False
 
-    hovered = Signal(object)  # column under the mouse, or None
+    hovered = Signal(object, object)  # column under the mouse and its height in the plot (0..1), or None and None
+    clicked = Signal(int)  # column
     scrolled = Signal(int)  # columns to move into the past (negative: towards now)
     zoomed = Signal(int)  # steps
 
@@ -61,7 +75,10 @@ class TimePanel(QWidget):
         self.pitch = 2  # device pixels a column
         self.end = 0
         self.cursor_column: int | None = None
+        self.cursor_height: float | None = None  # 0..1 in the plot, where one is pointed at
+        self.moment: Moment | None = None  # the detection that is looked at
         self._hint = ""
+        self._caption: str | None = None  # None: no captions are shown
         self._axis = False
         self._tape = QPixmap()
         self._scale = QPixmap()
@@ -77,9 +94,9 @@ class TimePanel(QWidget):
 
     # -- what subclasses fill in ------------------------------------------------------------------------------
 
+    @abstractmethod
     def paint_columns(self, painter: QPainter, columns: Columns, x: float, height: int) -> None:
         """Paint ``columns`` on the tape, the first one's left edge at ``x``; all in device pixels."""
-        raise NotImplementedError
 
     def paint_side(self, painter: QPainter, side: QRectF) -> None:
         """What stands still at the right (colour bar); painted once."""
@@ -128,8 +145,23 @@ class TimePanel(QWidget):
             self._hint = text
             self.update()
 
-    def set_cursor(self, column: int | None) -> None:
+    def set_cursor(self, column: int | None, height: float | None = None) -> None:
+        """Stand at ``column``, pointing at ``height`` (0 below, 1 on top of the plot); None takes the cursor away."""
         self.cursor_column = column
+        self.cursor_height = height
+
+    def set_caption(self, text: str | None) -> None:
+        """One line under the plot; None gives its room back."""
+        if (text is None) != (self._caption is None):
+            self.refresh()
+        if text != self._caption:
+            self._caption = text
+            self.setAccessibleDescription(f"{text} {self.about}" if text else self.about)
+            self.update()
+
+    def pointed_height(self) -> float | None:
+        """Where in the plot (0..1) a cross line is drawn on the cursor; None: nowhere."""
+        return None
 
     def value_at_cursor(self) -> str:
         if self.cursor_column is None or not self.feed.first <= self.cursor_column < self.feed.end:
@@ -141,7 +173,7 @@ class TimePanel(QWidget):
 
     @property
     def plot(self) -> QRectF:
-        bottom = PAD + (AXIS if self._axis else 0)
+        bottom = PAD + (AXIS if self._axis else 0) + (CAPTION if self._caption is not None else 0)
         return QRectF(LEFT, PAD, max(self.width() - LEFT - RIGHT, 20), max(self.height() - PAD - bottom, 10))
 
     @property
@@ -221,12 +253,15 @@ class TimePanel(QWidget):
             self._paint_empty(painter, plot)
         else:
             painter.setClipRect(plot)
-            self._paint_spans(painter, plot)
-            self._paint_marks(painter, plot)
+            overlay.paint_spans(painter, self)
+            overlay.paint_marks(painter, self)
             painter.setClipping(False)
             self.paint_live(painter, plot, side)
             if self._axis:
-                self._paint_times(painter, plot)
+                overlay.paint_times(painter, self)
+        if self._caption:
+            box = QRectF(LEFT, self.height() - CAPTION - 1, self.width() - LEFT - 8, CAPTION)
+            overlay.paint_caption(painter, self.theme, box, self._caption)
         painter.end()
 
     def _paint_scale(self) -> None:
@@ -263,63 +298,11 @@ class TimePanel(QWidget):
         painter.setPen(QColor(self.theme.muted))
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
-    def _paint_spans(self, painter: QPainter, plot: QRectF) -> None:
-        first = self.end - self.visible_columns
-        for start, stop in self.feed.warm_up(first, self.end):
-            left, right = self.x_of(max(start, first)), self.x_of(min(stop, self.end))
-            span = QRectF(left, plot.top(), right - left, plot.height())
-            painter.fillRect(span, self.theme.colour("plot", 0.55))
-            painter.fillRect(span, QBrush(self.theme.colour("muted", 0.55), Qt.BrushStyle.BDiagPattern))
-            if right - left > 78:
-                self.tag(
-                    painter,
-                    "warming up",
-                    left + 4,
-                    plot.bottom() - 17,
-                    self.theme.colour("raised", 0.92),
-                    self.theme.muted,
-                )
-
-    def _paint_marks(self, painter: QPainter, plot: QRectF) -> None:
-        first = self.end - self.visible_columns
-        if self.shows_truth:
-            for mark in self.feed.truths(first, self.end):
-                self._paint_truth(painter, plot, mark)
-        for mark in self.feed.detections(first, self.end):
-            left, right = self.x_of(mark.start), self.x_of(mark.column)
-            painter.fillRect(QRectF(left, plot.top(), right - left, plot.height()), self.theme.colour("accent", 0.13))
-            painter.fillRect(QRectF(right - 1, plot.top(), 1.5, plot.height()), QColor(self.theme.accent))
-            self.tag(painter, mark.label, right, plot.top() + 1, QColor(self.theme.accent), self.theme.on_accent)
-        if self.cursor_column is not None:
-            x = self.x_of(self.cursor_column + 0.5)
-            painter.setPen(QPen(QColor(self.theme.text), 1, Qt.PenStyle.DotLine))
-            painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()))
-
-    def _paint_truth(self, painter: QPainter, plot: QRectF, mark: Mark) -> None:
-        """A bracket under the word: what is really said, hollow beside the filled marks of what was heard."""
-        left, right, y = self.x_of(mark.start), self.x_of(mark.column), plot.bottom() - 2.5
-        painter.setPen(QPen(QColor(self.theme.truth), 1.5))
-        painter.drawPolyline([QPointF(left, y - 5), QPointF(left, y), QPointF(right, y), QPointF(right, y - 5)])
-        self.tag(
-            painter,
-            f"said: {SAID.get(mark.label, mark.label)}",
-            max(left + 3, min(plot.left() + 3, right - 60)),
-            y - 18,
-            self.theme.colour("surface", 0.85),
-            self.theme.text,
-        )
-
-    def _paint_times(self, painter: QPainter, plot: QRectF) -> None:
-        painter.setFont(font(11))
+    def paint_note(self, painter: QPainter, plot: QRectF, text: str) -> None:
+        """A sentence in the middle of a plot that has nothing to show."""
+        painter.setFont(font(13))
         painter.setPen(QColor(self.theme.muted))
-        step = 1 if self.pitch / self.devicePixelRatioF() >= 0.6 else 5
-        first = max(0, math.ceil((self.end - self.visible_columns) / COLUMNS_PER_SECOND / step)) * step
-        for second in range(first, self.end // COLUMNS_PER_SECOND + 1, step):
-            x = self.x_of(second * COLUMNS_PER_SECOND - LEAD)
-            painter.fillRect(QRectF(x, plot.bottom(), 1, 4), QColor(self.theme.muted))
-            painter.drawText(
-                QRectF(x - 40, plot.bottom() + 3, 80, AXIS - 2), Qt.AlignmentFlag.AlignCenter, clock(second)
-            )
+        painter.drawText(plot, Qt.AlignmentFlag.AlignCenter, text)
 
     def tag(self, painter: QPainter, text: str, x: float, y: float, fill: QColor, ink: str) -> None:
         """A small filled label with its upper left corner at (x, y)."""
@@ -352,18 +335,25 @@ class TimePanel(QWidget):
             if moved != done:
                 self._drag = (origin, moved)
                 self.scrolled.emit(moved - done)
-        inside = self.plot.contains(event.position()) and self.feed.end > 0
-        self.hovered.emit(self.column_at(x) if inside else None)
+        plot = self.plot
+        if plot.contains(event.position()) and self.feed.end > 0:
+            self.hovered.emit(self.column_at(x), (plot.bottom() - event.position().y()) / plot.height())
+        else:
+            self.hovered.emit(None, None)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
             self._drag = (event.position().x(), 0)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._drag is not None and self.feed.end > 0 and self.plot.contains(event.position()):
+            x = event.position().x()
+            if abs(x - self._drag[0]) < CLICK:
+                self.clicked.emit(self.column_at(x))
         self._drag = None
 
     def leaveEvent(self, event: object) -> None:
-        self.hovered.emit(None)
+        self.hovered.emit(None, None)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         steps = event.angleDelta().y() or event.angleDelta().x()
@@ -375,12 +365,3 @@ class TimePanel(QWidget):
 
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-
-
-def clock(seconds: float) -> str:
-    """``7 s`` below a minute, then ``1:07``, then ``1:02:07``."""
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    hours, rest = divmod(whole, 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"

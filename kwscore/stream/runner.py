@@ -47,6 +47,7 @@ class Batch:
     ``stood_in``    indices into ``telemetry`` of frames that the standby computed because the engine did not.
     ``timings``     where the time of deferred frames went that arrived now; empty for software.
     ``reference``   what the second engine finished in this step: the same samples, the same ``origin``, its own frames.
+    ``clean``       (n,) int16, ``samples`` before noise was mixed in; None where nothing is mixed.
     """
 
     samples: NDArray[np.int16]
@@ -58,6 +59,7 @@ class Batch:
     stood_in: frozenset[int] = frozenset()
     timings: Sequence[HopTiming] = ()
     reference: Track = field(default_factory=lambda: Track([], np.empty((0, N_CLASSES), np.float32), []))
+    clean: NDArray[np.int16] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,20 +199,23 @@ class Runner:
         self._dry = not len(samples)
         begin = perf_counter()
         self._apply_changes()
+        clean = samples
         if self._mixer is not None and len(samples):
             samples = self._mixer.process(samples)
-        return self._batch(samples, begin, last=False)
+        return self._batch(samples, begin, last=False, clean=clean if samples is not clean else None)
 
-    def _batch(self, samples: NDArray[np.int16], begin: float, last: bool) -> Batch:
+    def _batch(
+        self, samples: NDArray[np.int16], begin: float, last: bool, clean: NDArray[np.int16] | None = None
+    ) -> Batch:
         position = self._position
         output = self._engines.process(samples, last)
         self._advance(samples)
-        posteriors, events = _detect(self._detector, output.telemetry)
-        track = Track(output.reference, *_detect(self._reference_detector, output.reference), output.reference_timings)
+        posteriors, events = detect(self._detector, output.telemetry)
+        track = Track(output.reference, *detect(self._reference_detector, output.reference), output.reference_timings)
         self._measure(output.telemetry, len(samples), perf_counter() - begin)
         return Batch(
             samples, position, self._origin, output.telemetry, posteriors, events, output.stood_in, output.timings,
-            track,
+            track, clean,
         )  # fmt: skip
 
     def statistics(self) -> RunnerStatistics:
@@ -274,7 +279,8 @@ class Runner:
             self._heard = self._heard * fade + heard
 
 
-def _detect(detector: Detector, telemetry: list[Telemetry]) -> tuple[NDArray[np.float32], list[Event]]:
+def detect(detector: Detector, telemetry: list[Telemetry]) -> tuple[NDArray[np.float32], list[Event]]:
+    """Smoothed posteriors (frames, 12) and the words decided in ``telemetry``."""
     posteriors = np.empty((len(telemetry), N_CLASSES), np.float32)
     events = []
     for i, record in enumerate(telemetry):

@@ -9,6 +9,8 @@ from PySide6.QtGui import QImage
 from app import theme as themes
 from app.panels.bars import BarsPanel
 from app.panels.delta import DeltaPanel
+from app.panels.gate import GatePanel
+from app.panels.pcen import PcenPanel
 from app.panels.posteriors import PosteriorPanel
 from app.panels.readout import ReadoutPanel
 from app.panels.routing import RoutingPanel
@@ -20,7 +22,10 @@ from kwscore.stream.history import History
 from kwscore.stream.runner import Batch
 from tests.app.fakes import SteadyFeed
 
-TIME_PANELS = (WaveformPanel, SpectrogramPanel, SnrPanel, RoutingPanel, DeltaPanel, PosteriorPanel)
+TIME_PANELS = (
+    *(WaveformPanel, SpectrogramPanel, SnrPanel, PcenPanel),
+    *(RoutingPanel, DeltaPanel, GatePanel, PosteriorPanel),
+)
 
 
 def picture(panel) -> np.ndarray:
@@ -186,3 +191,35 @@ def test_a_score_rises_with_its_word_everywhere_and_then_stays(qapp, qtbot) -> N
         assert readout.accessibleDescription() == f"stop, score {score}"
         assert log.model.data(log.model.index(0, 2)) == score
         assert log.model.data(log.model.index(1, 2)) == "0.30"
+
+
+@pytest.mark.parametrize("kind", [PcenPanel, GatePanel])
+def test_what_an_engine_does_not_send_is_said(kind: type[TimePanel], qapp, qtbot) -> None:
+    feed = SteadyFeed()
+    feed._all |= {
+        name: np.full_like(feed._all[name], np.nan) for name in ("pcen", "gate_mean", "gate_low", "gate_high")
+    }
+    panel = shown(kind, feed, qtbot)
+    panel.advance(900, 2)
+    painted = picture(panel)
+    middle = painted[55:75, 200:500].astype(int)
+    assert (np.abs(middle - middle[0, 0]).max(axis=2) > 60).any(), "a sentence stands in the middle"
+    panel.set_cursor(850)
+    assert panel.value_at_cursor() == ""
+
+
+def test_the_band_that_is_pointed_at_is_read(qapp, qtbot) -> None:
+    feed = SteadyFeed()
+    panel = shown(SpectrogramPanel, feed, qtbot)
+    panel.advance(900, 2)
+    panel.set_cursor(850, 12.5 / 40)
+    level = feed.columns(850, 851).mel_db[0, 12]
+    assert panel.value_at_cursor().startswith(f"856 Hz: {level:.0f} dB".replace("-", "−"))
+
+
+def test_a_panel_must_paint(qapp) -> None:
+    class Nothing(TimePanel):
+        key = "nothing"
+
+    with pytest.raises(TypeError, match="Nothing lacks paint_columns"):
+        Nothing(themes.LIGHT, SteadyFeed())
