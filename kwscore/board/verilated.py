@@ -21,6 +21,7 @@ from typing import Literal
 from platformdirs import user_cache_path
 
 from kwscore.board.errors import BoardError
+from kwscore.board.protocol import Type
 from kwscore.board.sources import build_id, device_sources, rtl_folder
 
 _HARNESS = ("nm_board.cpp", "line.h")
@@ -80,7 +81,10 @@ def _compile(folder: Path) -> None:
     sources = [str(path) for path in device_sources() if path.suffix == ".v"]
     build_word = int.from_bytes(build_id(), "little")
     command = [
-        *("verilator", "--cc", "--exe", "--build", *_OPTIONS, "-CFLAGS", _COMPILER, "-LDFLAGS", "-lutil"),
+        *("verilator", "--cc", "--exe", "--build", *_OPTIONS, "-LDFLAGS", "-lutil"),
+        # Verilator's own makefile would compile for size, whatever the flags before.
+        *("-MAKEFLAGS", f"OPT_FAST='{_COMPILER}' OPT_GLOBAL='{_COMPILER}'"),
+        *("-CFLAGS", f"{_COMPILER} -DKWS_TYPE_PCM_FRAME={Type.PCM_FRAME:d}"),
         *(f"-I{rtl / 'mem'}", f"-I{rtl / 'link'}", "--top-module", "nm_device", "--Mdir", str(folder)),
         *(f"-GBUILD=64'h{build_word:016x}", f"-GTAG=32'h{_TAG:08x}", "-o", "nm_board"),
         *(str(rtl / "sim" / "nm_board.cpp"), *sources),
@@ -158,6 +162,14 @@ class VerilatedBoard:
     def process_id(self) -> int:
         """Of the simulator; ending it is like pulling the cable."""
         return self._process.pid
+
+    def cpu_seconds(self) -> float | None:
+        """Processor time that the simulator has used; None where the system does not tell."""
+        try:
+            fields = Path(f"/proc/{self.process_id}/stat").read_text().rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        except (OSError, ValueError, IndexError):
+            return None
 
     def __enter__(self) -> VerilatedBoard:
         return self

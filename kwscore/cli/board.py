@@ -23,6 +23,7 @@ from kwscore.models.config import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     from kwscore.board.client import BoardClient
+    from kwscore.board.opening import Served
     from kwscore.board.protocol import Info
     from kwscore.board.selftest import Report, Spread
     from kwscore.fixed.image import Image
@@ -88,8 +89,10 @@ def _state_of_virtual(name: str) -> str:
 
 
 @contextmanager
-def _connected(name: str, image: Image | None, baud: int, pace: bool, model: Image | None) -> Iterator[BoardClient]:
-    """A client of the board: with ``model`` loaded, or as it is. ``image`` sizes the board sim."""
+def _connected(
+    name: str, image: Image | None, baud: int, pace: bool, model: Image | None
+) -> Iterator[tuple[BoardClient, Served]]:
+    """A client of the board, with ``model`` loaded or as it is, and what serves it. ``image`` sizes the board sim."""
     from kwscore.board.client import BoardClient
     from kwscore.board.golden import board_model
     from kwscore.board.handshake import check_baud
@@ -100,7 +103,7 @@ def _connected(name: str, image: Image | None, baud: int, pace: bool, model: Ima
     try:
         weights = board_model(model).weights if model else None
         with BoardClient(served.port, baud=baud, weights=weights, bare=model is None, timing=patience(name)) as client:
-            yield client
+            yield client, served
     finally:
         served.close()
 
@@ -108,7 +111,7 @@ def _connected(name: str, image: Image | None, baud: int, pace: bool, model: Ima
 @app.command()
 def info(board: BoardArgument, baud: BaudOption = DEFAULT_BAUD, as_json: JsonOption = False) -> None:
     """Say what a board is, what it runs, and what it has counted."""
-    with _connected(board, None, baud, False, None) as client:
+    with _connected(board, None, baud, False, None) as (client, _):
         told, counted = client.info, client.stats()
     record = {"board": board, **_info(told), "stats": {name: getattr(counted, name) for name in counted.__slots__}}
     if as_json:
@@ -181,7 +184,7 @@ def load(
 
     image = load_image(network, progress=note)
     begin = time.monotonic()
-    with _connected(board, image, baud, pace, image) as client:
+    with _connected(board, image, baud, pace, image) as (client, _):
         seconds = time.monotonic() - begin
         told = client.info
     if as_json:
@@ -219,20 +222,31 @@ def selftest(
     from kwscore.fixed.calibrate import load_image
 
     image, audio = load_image(model, progress=note), streams(seconds)
-    with _connected(board, image, baud, pace, image) as client:
+    with _connected(board, image, baud, pace, image) as (client, served):
         if _same_build(client.info) is False:
             note(f"The bitstream of {board} was made from other sources than these: differences may be meant.")
+        before = _cpu_seconds(served)
         report = run(client, image, audio, note)
+        after = _cpu_seconds(served)
+    own = report.hops / (after - before) if before is not None and after is not None and after > before else None
     if as_json:
         told = {"board": board, "network": image.name, "model_hash": image.model_hash, "seconds": seconds}
-        emit({**told, **report.as_dict(), "info": _info(report.info)})
+        simulated = {"simulator_hops_per_cpu_s": round(own, 1)} if own else {}
+        emit({**told, **report.as_dict(), **simulated, "info": _info(report.info)})
     else:
-        _print_report(board, image, report)
+        _print_report(board, image, report, own)
     if not report.equal:
         raise typer.Exit(1)
 
 
-def _print_report(board: str, image: Image, report: Report) -> None:
+def _cpu_seconds(served: Served) -> float | None:
+    """Processor time of a board that is a process of its own."""
+    from kwscore.board.verilated import VerilatedBoard
+
+    return served.cpu_seconds() if isinstance(served, VerilatedBoard) else None
+
+
+def _print_report(board: str, image: Image, report: Report, own: float | None) -> None:
     verdict = "equal to the integer engine in every field" if report.equal else "NOT the integer engine's"
     print(f"{board} ({report.info.tag}), {image.name} ({image.model_hash}): {report.results} of {report.hops} results,")
     print(f"{verdict}.")
@@ -241,8 +255,12 @@ def _print_report(board: str, image: Image, report: Report) -> None:
     if report.first:
         print(f"  first: {report.first}")
     print()
+    from kwscore.board.selftest import REAL_TIME
+
     stats = report.stats
     rows = [("throughput", f"{report.rate:.0f} hops/s", f"{report.keep_up:.1f} x live audio")]
+    if own is not None:
+        rows.append(("  its own", f"{own:.0f} hops/s", f"{own / REAL_TIME:.1f} x live audio, on a core of its own"))
     for name, spread in (("round trip", report.round_trip), ("  link", report.link), ("  board", report.compute)):
         if spread is not None:
             rows.append((name, _microseconds(spread), "median, 99 %, longest; one hop at a time"))

@@ -3,8 +3,8 @@
 // Prints the port's name, then serves until its standard input ends. Memories are read from the working directory.
 //
 // The boundary is bytes: a UART of 50 clocks a bit would cost four times as many cycles as the network. Received bytes
-// come at the fastest rate that the protocol allows, or with --pace when they would on a real line. The clock stands
-// while there is nothing to do; only the time-out after SET_BAUD needs it then, and is ended by the clock on the wall.
+// come without such pauses, or with --pace when they would on a real line. The clock stands while there is nothing to
+// do; only the time-out after SET_BAUD needs it then: the clock on the wall ends it with a break, which does the same.
 #include <poll.h>
 
 #include <chrono>
@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "Vnm_device.h"
-#include "Vnm_device___024root.h"
 #include "line.h"
 #include "verilated.h"
 
@@ -23,8 +22,10 @@ namespace {
 const double CLOCK = 50e6;
 const int BITS = 10;             // of a byte on the line
 const int BURST = 50000;         // cycles between two looks at the line
-const int BYTE_GAP = BITS * 4;   // cycles: KWS_MIN_DIVISOR
-const int SETTLED = 1000;        // cycles without a sign of life after which nothing is under way (a hop's samples take 500)
+const int BYTE_GAP = 8;          // cycles between two received bytes; the link takes one in every cycle
+// Cycles without a sign of life after which nothing can be under way: handing a hop's samples to the core takes 500, a
+// command up to one for each byte of an image.
+const int SETTLED_HOP = 1000, SETTLED_COMMAND = 14000;
 const double CONFIRM = 0.5;      // seconds for HELLO after SET_BAUD
 const double BAUD_TOLERANCE = 0.03;
 const int IDLE_MS = 20;
@@ -68,6 +69,7 @@ class Board {
     tick();
     device_->rst = 0;
     tick();
+    divisor_ = device_->divisor;
   }
 
   void serve() {
@@ -108,15 +110,27 @@ class Board {
     for (ssize_t i = 0; i < got; i++) in_.put(data[i], now(), pace_ ? rate() : 0);
   }
 
-  // The end of the time-out that the standing clock does not bring.
+  // The end of the time-out after SET_BAUD that the standing clock does not bring: nothing was received at the new rate.
   void expire() {
-    auto &left = device_->rootp->nm_device__DOT__link__DOT__command__DOT__confirm_q;
-    if (!left) confirm_since_ = 0;
-    else if (!confirm_since_) confirm_since_ = now();
-    else if (now() - confirm_since_ > CONFIRM) {
-      left = 1;
-      tick();
+    if (device_->divisor != divisor_) {
+      divisor_ = device_->divisor;
+      unconfirmed_since_ = now();
     }
+    if (!unconfirmed_since_ || now() - unconfirmed_since_ < CONFIRM) return;
+    unconfirmed_since_ = 0;
+    device_->rx_break = 1;
+    tick();
+    device_->rx_break = 0;
+    tick();
+    divisor_ = device_->divisor;
+  }
+
+  // What a received byte says about how long its frame keeps the device busy. The third byte of a frame is its type:
+  // neither that nor the version before it is ever zero, so that COBS leaves both where they are.
+  void follow(uint8_t data) {
+    if (data) {
+      if (++position_ == 3) settled_ = data == KWS_TYPE_PCM_FRAME ? SETTLED_HOP : SETTLED_COMMAND;
+    } else position_ = 0;
   }
 
   void burst() {
@@ -129,6 +143,8 @@ class Board {
       if (byte) {
         device_->rx_data = in_.take();
         gap = BYTE_GAP;
+        follow(device_->rx_data);
+        if (readable) unconfirmed_since_ = 0;
       }
       device_->rx_valid = byte && readable;
       device_->rx_framing_error = byte && !readable;
@@ -137,9 +153,8 @@ class Board {
       if (sent) out_.put(device_->tx_data, time, pace_ ? rate() : 0);
       bool frame_sent = sent && !device_->tx_data;
       tick();
-      bool working = byte || sent || device_->busy || device_->rootp->nm_device__DOT__link__DOT__command__DOT__state_q;
-      quiet_ = working ? 0 : quiet_ + 1;
-      alive_ = quiet_ < SETTLED || in_.due(time);
+      quiet_ = byte || sent || device_->busy ? 0 : quiet_ + 1;
+      alive_ = quiet_ < settled_ || in_.due(time);
       if (frame_sent || !alive_) break;
     }
     device_->rx_valid = device_->rx_framing_error = 0;
@@ -156,8 +171,9 @@ class Board {
   bool pace_;
   Wire in_, out_;
   bool alive_ = true;
-  int quiet_ = 0;
-  double confirm_since_ = 0;
+  int quiet_ = 0, settled_ = SETTLED_COMMAND, position_ = 0;
+  unsigned divisor_ = 0;
+  double unconfirmed_since_ = 0;
 };
 
 }  // namespace
