@@ -1,4 +1,6 @@
-"""Training on several processes or machines: ``torchrun`` starts them, gradients are summed over gloo.
+"""Where training runs: the device, and several processes or machines that ``torchrun`` starts.
+
+Gradients are summed over gloo, those on a GPU over nccl.
 
 Every process reads the same shards in the same order and takes its share of each batch, so that the sums, and with
 them the weights, are those of a single process up to rounding.
@@ -82,15 +84,37 @@ def _all_reduce(tensors: list[Tensor]) -> None:
         start += tensor.numel()
 
 
+def find_device(name: str, local_rank: int = 0) -> torch.device:
+    """``cpu``, ``cuda`` (of several GPUs the ``local_rank``-th), ``cuda:N``, or ``auto``: a GPU where there is one.
+
+    Raises KWScopeError for a device that is not there.
+    """
+    there = {"cpu": 1, "cuda": torch.cuda.device_count()}
+    if name == "auto":
+        name = "cuda" if there["cuda"] else "cpu"
+    kind, _, number = name.partition(":")
+    if kind not in there or (number and not number.isdigit()):
+        raise KWScopeError(f"--device {name} is not known: give auto, cpu, cuda or cuda:N.")
+    index = int(number) if number else local_rank % max(there[kind], 1) if kind == "cuda" else 0
+    if index >= there[kind]:
+        have = f"torch sees {there[kind]} such devices" if there[kind] else "torch sees none"
+        raise KWScopeError(f"--device {name} is not there ({have}): use --device cpu, or a torch made for that GPU.")
+    return torch.device(kind, index) if kind == "cuda" else torch.device(kind)
+
+
 @contextmanager
-def team() -> Iterator[Team]:
-    """The team that ``torchrun`` started (WORLD_SIZE, RANK, MASTER_ADDR in the environment), or a process alone."""
+def team(device: str = "cpu") -> Iterator[Team]:
+    """The team that ``torchrun`` started (WORLD_SIZE, RANK, MASTER_ADDR in the environment), or a process alone.
+
+    ``device``: where its tensors will be, as for ``find_device``.
+    """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         yield Team()
         return
     try:
-        dist.init_process_group("gloo")
+        on_gpu = find_device(device).type == "cuda"
+        dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo")
     except (RuntimeError, ValueError) as error:
         raise KWScopeError(f"The {world} training processes did not find each other ({error}).") from None
     try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from kwscore.data.streams import StreamRecipe, check_numbers
 from kwscore.errors import KWScopeError
-from kwscore.models.config import DEFAULT_NETWORK
+from kwscore.models.config import ALIASES, BASELINES, DEFAULT_NETWORK
 
 LIGHTER = StreamRecipe(
     clean=0.58, snr=(-4.0, 20.0), reverb=0.08, wide_level=0.4, unknown=0.22, silence=0.13, speed=(0.93, 1.08)
@@ -20,6 +21,22 @@ OPTIMISERS = ("soap", "adamw")
 
 
 @dataclass(frozen=True, slots=True)
+class Phase:
+    """From epoch ``start`` (counted from 0) on, streams are drawn by ``streams``."""
+
+    start: int
+    streams: StreamRecipe
+
+    def __post_init__(self) -> None:
+        whole = isinstance(self.start, int) and not isinstance(self.start, bool)
+        if not whole or self.start < 1 or not isinstance(self.streams, StreamRecipe):
+            raise KWScopeError(
+                "A phase in the training recipe needs the epoch it starts with, 'start' (at least 1), "
+                "and its 'streams'."
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingRecipe:
     """Cosine schedule on cached feature shards; ``optimiser``: "soap" (``kwscore.training.soap``) or "adamw".
 
@@ -27,9 +44,12 @@ class TrainingRecipe:
     is drawn anew at every visit. Learning rates are per step, ``warmup`` and ``floor`` as shares. ``beta`` and
     ``gamma`` are the noise floor's rates, ``mel_floor`` the published floor of band 0 (0.05 there, which hides words
     30 dB below the usual level), ``a_range`` the slowest and fastest initial pole -A (published: 1.5, 2.5, ...).
-    From epoch ``finish_from`` on the streams are drawn by ``finish``, lighter than before: the last, small steps are
-    taken on sound like that of use. ``distill`` is the share of the teacher's answers in the loss from epoch
-    ``distill_from`` on.
+    ``streams`` are those of the first epochs; ``phases`` change them later on: by default the last epochs hear lighter
+    ones, so that the last, small steps are taken on sound like that of use. ``distill`` is the share of the teacher's
+    answers in the loss from epoch ``distill_from`` on.
+
+    A convolutional baseline takes the second up to each read of the same streams as a clip; ``beta`` to ``a_range``
+    are of no meaning to it, and it has no distillation.
     """
 
     name: str = DEFAULT_NETWORK
@@ -59,26 +79,35 @@ class TrainingRecipe:
     mel_floor: float = 0.015
     a_range: tuple[float, ...] = (0.15, 4.0)
     streams: StreamRecipe = field(default_factory=StreamRecipe)
-    finish: StreamRecipe = field(default_factory=lambda: LIGHTER)
-    finish_from: int = 56
+    phases: tuple[Phase, ...] = (Phase(56, LIGHTER),)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", ALIASES.get(self.name, self.name))
         check_numbers(self, ("epochs", "pool", "batch", "lr", "clip", "temperature"))
         if self.optimiser not in OPTIMISERS:
             raise KWScopeError(
                 f"optimiser={self.optimiser!r} in the training recipe must be one of: {', '.join(OPTIMISERS)}."
             )
-        for name in ("streams", "finish"):
-            if not isinstance(getattr(self, name), StreamRecipe):
-                raise KWScopeError(f"{name} in the training recipe must be an object of stream settings.")
+        if not isinstance(self.streams, StreamRecipe):
+            raise KWScopeError("streams in the training recipe must be an object of stream settings.")
+        starts = [phase.start for phase in self.phases if isinstance(phase, Phase)]
+        if len(starts) < len(self.phases) or any(a >= b for a, b in pairwise(starts)):
+            raise KWScopeError("phases in the training recipe must be a list of phases, each starting after the last.")
+        if self.baseline and self.distill:
+            raise KWScopeError(f"{self.name} in the training recipe cannot be distilled: leave 'distill' at 0.")
         if self.a_range and (len(self.a_range) != 2 or not 0 < self.a_range[0] <= self.a_range[1]):
             raise KWScopeError(
                 f"a_range={list(self.a_range)} in the training recipe must be two rising positive numbers."
             )
 
+    @property
+    def baseline(self) -> bool:
+        """Whether it trains a convolutional baseline on clips."""
+        return self.name in BASELINES
+
     def streams_of(self, epoch: int) -> StreamRecipe:
         """How the streams of an epoch are drawn."""
-        return self.finish if epoch >= self.finish_from else self.streams
+        return next((phase.streams for phase in reversed(self.phases) if epoch >= phase.start), self.streams)
 
 
 def _frozen(value: Any) -> Any:
@@ -93,6 +122,41 @@ def _known(kind: type, values: dict[str, Any], what: str) -> dict[str, Any]:
     return {k: _frozen(v) for k, v in values.items()}
 
 
+def _streams(values: Any, base: StreamRecipe, what: str) -> StreamRecipe:
+    """``base`` with the fields that a JSON object gives."""
+    if not isinstance(values, dict):
+        raise KWScopeError(f"{what} in the training recipe must be an object of stream settings.")
+    return replace(base, **_known(StreamRecipe, values, "A stream recipe"))
+
+
+def recipe_from_dict(given: dict[str, Any]) -> TrainingRecipe:
+    """A recipe from plain values, as a card has them; what is left out is the default.
+
+    A phase's ``streams`` may leave out what it has in common with the recipe's own ``streams``. Recipes from before
+    there were phases say ``finish`` and ``finish_from`` instead. Raises KWScopeError for what cannot be meant.
+    """
+    values = dict(given)
+    streams = _streams(values.pop("streams", {}), StreamRecipe(), "streams")
+    phases = values.pop("phases", None)
+    old = {name: values.pop(name) for name in ("finish", "finish_from") if name in values}
+    if phases is not None:
+        if old:
+            raise KWScopeError(f"{next(iter(old))} in the training recipe is the old word for 'phases': give one only.")
+        if not isinstance(phases, list) or not all(isinstance(phase, dict) for phase in phases):
+            raise KWScopeError("phases in the training recipe must be a list of objects with 'start' and 'streams'.")
+        for phase in phases:
+            _known(Phase, phase, "A phase")
+        values["phases"] = tuple(
+            Phase(phase.get("start", 0), _streams(phase.get("streams"), streams, "streams of a phase"))
+            for phase in phases
+        )
+    elif old:
+        lighter = _streams(old["finish"], StreamRecipe(), "finish") if "finish" in old else LIGHTER
+        values["phases"] = (Phase(old.get("finish_from", 56), lighter),)
+    known = _known(TrainingRecipe, {k: v for k, v in values.items() if k != "phases"}, "A training recipe")
+    return TrainingRecipe(**known, streams=streams, **{k: v for k, v in values.items() if k == "phases"})
+
+
 def load_recipe(path: Path | None, overrides: dict[str, Any]) -> TrainingRecipe:
     """The default recipe, changed by a JSON file and then by ``overrides``."""
     values: dict[str, Any] = {}
@@ -103,8 +167,4 @@ def load_recipe(path: Path | None, overrides: dict[str, Any]) -> TrainingRecipe:
             raise KWScopeError(f"--recipe {path} cannot be read as JSON ({error}).") from None
         if not isinstance(values, dict):
             raise KWScopeError(f"--recipe {path} must hold one JSON object.")
-    values = _known(TrainingRecipe, {**values, **overrides}, "A training recipe")
-    for name in ("streams", "finish"):
-        if isinstance(values.get(name), dict):
-            values[name] = StreamRecipe(**_known(StreamRecipe, values[name], "A stream recipe"))
-    return TrainingRecipe(**values)
+    return recipe_from_dict({**values, **overrides})

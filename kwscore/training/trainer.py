@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import pickle
@@ -16,19 +17,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kwscore.data.clip_shards import ClipShard, ClipStore
 from kwscore.data.shards import SHARD_STREAMS, Shard, ShardStore
 from kwscore.data.streams import StreamRecipe
 from kwscore.errors import KWScopeError
-from kwscore.evaluation.accuracy import FeatureCache, Score, evaluate_cached, summary
+from kwscore.evaluation.accuracy import Score, summary
+from kwscore.evaluation.cached import Cache, evaluate_cached
+from kwscore.models.cnn import CnnBaseline, make_cnn
+from kwscore.models.config import baseline_config
 from kwscore.models.network import NanoMamba
 from kwscore.models.registry import create_model
 from kwscore.training.distill import SoftTargets, soft_loss
 from kwscore.training.parallel import Team
-from kwscore.training.recipe import TrainingRecipe
+from kwscore.training.reads import Reader, Soft, Trainable
+from kwscore.training.recipe import TrainingRecipe, recipe_from_dict
 from kwscore.training.soap import Soap
-from kwscore.training.teacher import Teacher
 
-Stores = Mapping[StreamRecipe, ShardStore]
+Stores = Mapping[StreamRecipe, ShardStore] | Mapping[StreamRecipe, ClipStore]
 """The shards of each kind of stream that a recipe draws."""
 WATCHED = ("clean", "white 0 dB", "factory 0 dB", "babble 0 dB")
 """Conditions that are measured after every epoch."""
@@ -53,8 +58,19 @@ class Progress:
     seconds_left: float
 
 
-def build(recipe: TrainingRecipe) -> NanoMamba:
-    """The untrained network of a recipe, seeded, with the recipe's noise-floor rates."""
+def build(recipe: TrainingRecipe) -> NanoMamba | CnnBaseline:
+    """The untrained network of a recipe, seeded."""
+    return build_baseline(recipe) if recipe.baseline else build_network(recipe)
+
+
+def build_baseline(recipe: TrainingRecipe) -> CnnBaseline:
+    """The untrained convolutional baseline of a recipe, seeded."""
+    torch.manual_seed(recipe.seed)
+    return make_cnn(baseline_config(recipe.name, **recipe.network))
+
+
+def build_network(recipe: TrainingRecipe) -> NanoMamba:
+    """The untrained stream network of a recipe, seeded, with the recipe's noise-floor rates."""
     torch.manual_seed(recipe.seed)
     net = create_model(recipe.name, schedule="stream", **recipe.network)
     estimator = net.snr_estimator
@@ -85,41 +101,35 @@ def learning_rate(recipe: TrainingRecipe, step: int, steps: int) -> float:
     return recipe.lr * (recipe.floor + (1 - recipe.floor) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def spec_mask(recipe: TrainingRecipe, shape: tuple[int, int, int], rng: np.random.Generator) -> Tensor:
-    """SpecAugment (Park et al. 2019) per stream: one band of mel channels and two spans of frames set to 0."""
-    mask = np.ones(shape, np.float32)
-    batch, frames, bands = shape
-    for i in range(batch):
-        if rng.random() < recipe.mask_share:
-            width = rng.integers(0, recipe.mask_bands + 1)
-            start = rng.integers(0, bands - width + 1)
-            mask[i, :, start : start + width] = 0
-        if rng.random() < recipe.mask_share:
-            for _ in range(2):
-                width = rng.integers(0, recipe.mask_frames + 1)
-                start = rng.integers(0, frames - width + 1)
-                mask[i, start : start + width] = 0
-    return torch.from_numpy(mask)
-
-
 class Trainer:
-    """One run. ``folder`` holds its resumable state and its log; what is shipped is the average at the end."""
+    """One run. ``folder`` holds its resumable state and its log; what is shipped is the average at the end.
+
+    ``device`` is where the network is trained; the state can be continued on another one.
+    """
 
     def __init__(
         self,
         recipe: TrainingRecipe,
         stores: Stores,
-        validation: FeatureCache | None,
+        validation: Cache | None,
         folder: Path,
-        make: Callable[[TrainingRecipe], NanoMamba | Teacher] = build,
+        make: Callable[[TrainingRecipe], Trainable] = build,
         soft: SoftTargets | None = None,
         team: Team | None = None,
+        device: torch.device | str = "cpu",
     ):
         self.recipe, self.stores, self.validation, self.folder, self.soft = recipe, stores, validation, folder, soft
         self.team = team or Team()
-        folder.mkdir(parents=True, exist_ok=True)
-        self.net = make(recipe)
-        self.ema = make(recipe)
+        self.device = torch.device(device)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise KWScopeError(
+                f"The folder {folder} cannot be made ({error.strerror or error}): choose another --out."
+            ) from None
+        self.net = make(recipe).to(self.device)
+        self.ema = make(recipe).to(self.device)
+        self.reader = Reader(recipe, self.device, self.team.rank, self.team.world)
         self.ema.load_state_dict(self.net.state_dict())
         trained = [p for p in self.net.parameters() if p.requires_grad]
         self.optimiser: torch.optim.Optimizer
@@ -138,7 +148,7 @@ class Trainer:
         return self.folder / "state.pt"
 
     def save(self) -> None:
-        """Write the whole state beside and rename."""
+        """Write the whole state and the log beside and rename. Raises KWScopeError where they cannot be written."""
         state = {
             "recipe": json.dumps(asdict(self.recipe), sort_keys=True),
             "net": self.net.state_dict(),
@@ -148,9 +158,19 @@ class Trainer:
             "step": self.step,
             "history": self.history,
         }
-        partial = self.state_path.with_suffix(".part")
-        torch.save(state, partial)
-        partial.replace(self.state_path)
+        content = io.BytesIO()
+        torch.save(state, content)
+        log = "".join(json.dumps(row) + "\n" for row in self.history).encode()
+        try:
+            for path, data in ((self.state_path, content.getvalue()), (self.folder / "log.jsonl", log)):
+                partial = path.with_suffix(".part")
+                partial.write_bytes(data)
+                partial.replace(path)
+        except OSError as error:
+            raise KWScopeError(
+                f"The training's state cannot be written to {self.folder} ({error.strerror or error}): make room and "
+                "run the same command again; it goes on after the last epoch that was written."
+            ) from None
 
     def resume(self) -> bool:
         """Continue from the state in ``folder``; False when there is none. Another recipe is refused."""
@@ -158,47 +178,40 @@ class Trainer:
         state = self.team.share(self._read_state() if found else None)
         if state is None:
             return False
-        if state["recipe"] != json.dumps(asdict(self.recipe), sort_keys=True):
-            raise KWScopeError(f"{self.folder} holds a run of another recipe; choose another --out or remove it.")
-        self.net.load_state_dict(state["net"])
-        self.ema.load_state_dict(state["ema"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        another = KWScopeError(f"{self.folder} holds a run of another recipe; choose another --out or remove it.")
+        try:  # a recipe from before it had some field counts as one with that field's default
+            if recipe_from_dict(json.loads(state["recipe"])) != self.recipe:
+                raise another
+            self.net.load_state_dict(state["net"])
+            self.ema.load_state_dict(state["ema"])
+            self.optimiser.load_state_dict(state["optimiser"])
+        except (KWScopeError, RuntimeError, ValueError, KeyError):
+            raise another from None
         self.epoch, self.step = state["epoch"], state["step"]
         self.history = state["history"]
         return True
 
     def _read_state(self) -> dict[str, Any]:
         try:
-            state: dict[str, Any] = torch.load(self.state_path, weights_only=True)
+            state: dict[str, Any] = torch.load(self.state_path, weights_only=True, map_location="cpu")
         except (RuntimeError, EOFError, OSError, pickle.UnpicklingError):
             raise KWScopeError(f"{self.state_path} is damaged: remove it to begin anew.") from None
         return state
 
     # one epoch --------------------------------------------------------------------------------------------------
     def _loss(
-        self, shard: Shard, rows: np.ndarray, rng: np.random.Generator, soft: tuple[np.ndarray, np.ndarray] | None
+        self, shard: Shard | ClipShard, rows: np.ndarray, rng: np.random.Generator, soft: Soft | None
     ) -> tuple[Tensor, int, int]:
         """This process's part of the loss of a batch, its reads that were right, and the reads of the whole batch."""
-        recipe, team = self.recipe, self.team
-        mask = spec_mask(recipe, (len(rows), *shard.mel.shape[1:]), rng)[team.rank :: team.world]
-        rows = rows[team.rank :: team.world]
-        mel = torch.from_numpy(shard.mel[rows].astype(np.float32))
-        snr = torch.from_numpy(shard.snr[rows].astype(np.float32))
-        labels = torch.from_numpy(shard.labels[rows])
-        reads = labels.shape[1]
-        frames = torch.from_numpy(np.maximum(shard.ends[rows], 0) if soft is None else soft[0][rows])
-        every = self.net.pool(self.net.hidden(mel, snr, mask), frames)
-        used = labels >= 0
-        valid = torch.cat((used, torch.ones(len(rows), frames.shape[1] - reads, dtype=torch.bool)), 1)
-        logits, target = every[:, :reads][used], labels[used]
-        hard_count, soft_count = team.total(len(target), int(valid.sum()))
-        hard = F.cross_entropy(logits, target, label_smoothing=recipe.label_smoothing, reduction="sum")
+        recipe = self.recipe
+        reads = self.reader.read(self.net, shard, rows, rng, soft)
+        hard_count, soft_count = self.team.total(len(reads.target), len(reads.soft[0]) if reads.soft else 0)
+        hard = F.cross_entropy(reads.logits, reads.target, label_smoothing=recipe.label_smoothing, reduction="sum")
         loss = hard / max(hard_count, 1)
-        if soft is not None:
-            theirs = torch.from_numpy(soft[1][rows].astype(np.float32))
-            distilled = soft_loss(every[valid], theirs[valid], recipe.temperature)
+        if reads.soft is not None:
+            distilled = soft_loss(*reads.soft, recipe.temperature)
             loss = (1 - recipe.distill) * loss + recipe.distill * distilled / max(soft_count, 1)
-        return loss, int((logits.argmax(-1) == target).sum()), hard_count
+        return loss, int((reads.logits.argmax(-1) == reads.target).sum()), hard_count
 
     def _update_ema(self) -> None:
         decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
@@ -212,7 +225,9 @@ class Trainer:
         """Start the corpus statistics from the same streams in every process of a team."""
         if isinstance(self.net, NanoMamba):
             shard = self.stores[self.recipe.streams_of(0)].load(0)
-            mel, snr = (torch.from_numpy(a[: self.recipe.batch].astype(np.float32)) for a in (shard.mel, shard.snr))
+            assert isinstance(shard, Shard)
+            part = slice(self.recipe.batch)
+            mel, snr = (torch.from_numpy(a[part]).to(self.device).float() for a in (shard.mel, shard.snr))
             self.net.update_stream_statistics(self.net.frontend(mel, snr).feature, momentum=1.0)
 
     def run_epoch(self, report: Callable[[Progress], None] = lambda _: None) -> None:
@@ -224,11 +239,14 @@ class Trainer:
         if self.step == 0:
             self._first_statistics()
         self.net.train()
+        torch.manual_seed(1_000_003 * recipe.seed + self.epoch)  # dropout, the same when a killed run goes on
         began, first = time.monotonic(), self.step
         loss_mean, right, total, lost = 0.0, 0, 0, 0
         for index in shards:
             shard = store.load(int(index))
-            soft = self.soft.get(store, int(index)) if self.soft and self.epoch >= recipe.distill_from else None
+            soft = None
+            if self.soft and self.epoch >= recipe.distill_from and isinstance(store, ShardStore):
+                soft = self.soft.get(store, int(index))
             rng = np.random.default_rng([recipe.seed, 11, self.epoch, int(index)])
             rows = rng.permutation(len(shard.labels))
             for start in range(0, len(rows), recipe.batch):
@@ -273,9 +291,6 @@ class Trainer:
             row.update(self.figures(scores))
         self.history.append(row)
         self.save()
-        log = self.folder / "log.part"
-        log.write_text("".join(json.dumps(row) + "\n" for row in self.history))
-        log.replace(self.folder / "log.jsonl")
 
     @staticmethod
     def figures(scores: list[Score]) -> dict[str, float]:
@@ -283,9 +298,8 @@ class Trainer:
         clean = next(s for s in scores if s.condition == "clean").as_dict()
         return {**summary(scores), **{k: float(clean[k]) for k in ("words", "silence", "unknown")}}
 
-    def run(self, report: Callable[[Progress], None] = lambda _: None) -> NanoMamba | Teacher:
-        """Train to the end; returns the averaged network."""
+    def run(self, report: Callable[[Progress], None] = lambda _: None) -> Trainable:
+        """Train to the end; returns the averaged network, on the CPU."""
         while self.epoch < self.recipe.epochs:
             self.run_epoch(report)
-        self.ema.eval()
-        return self.ema
+        return self.ema.cpu().eval()

@@ -15,7 +15,8 @@ from tests.training.test_trainer import RECIPE
 
 corpus, cache, out = map(Path, sys.argv[1:])
 torch.set_num_threads(1)
-recipe = replace(RECIPE, epochs=1, optimiser="adamw", lr=6e-3)  # SOAP's eigenvectors would turn rounding into large steps
+# not SOAP: eigenvectors of nearly equal eigenvalues turn rounding into large steps
+recipe = replace(RECIPE, epochs=1, optimiser="adamw", lr=6e-3)
 stores, _ = prepare(recipe, corpus, cache)
 with team() as members:
     trainer = Trainer(recipe, stores, None, out / "run", team=members)

@@ -1,24 +1,37 @@
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 
-from kwscore.data.shards import SHARD_STREAMS
+from kwscore.data.shards import SHARD_STREAMS, ShardStore
 from kwscore.data.streams import StreamRecipe
 from kwscore.errors import KWScopeError
+from kwscore.models.checkpoint import shipped_checkpoints
 from kwscore.models.config import REGISTRY
 from kwscore.training.distill import SoftTargets, soft_loss
-from kwscore.training.recipe import TrainingRecipe, load_recipe
+from kwscore.training.reads import spec_mask
+from kwscore.training.recipe import LIGHTER, Phase, TrainingRecipe, load_recipe, recipe_from_dict
 from kwscore.training.run import front_end_key, make_teacher, prepare
-from kwscore.training.trainer import Stores, Trainer, build, learning_rate, spec_mask
+from kwscore.training.trainer import Trainer, build, learning_rate
 from tests.data.corpus import make_corpus
 
 SHORT = StreamRecipe(frames=110)
-RECIPE = TrainingRecipe(epochs=2, pool=1, ema=0.9, streams=SHORT, finish=replace(SHORT, clean=0.9), finish_from=1)
+LIGHT = replace(SHORT, clean=0.9)
+RECIPE = TrainingRecipe(epochs=2, pool=1, ema=0.9, streams=SHORT, phases=(Phase(1, LIGHT),))
+Stores = Mapping[StreamRecipe, ShardStore]
+
+
+def shard_stores(corpus: Path, cache: Path) -> Stores:
+    """Stores of the recipe above."""
+    return cast(Stores, prepare(RECIPE, corpus, cache)[0])
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +42,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def stores(data: tuple[Path, Path]) -> Stores:
-    return prepare(RECIPE, data[0], data[1])[0]
+    return shard_stores(*data)
 
 
 def _weights(net: torch.nn.Module) -> np.ndarray:
@@ -59,7 +72,7 @@ def test_same_seed_same_weights_and_a_killed_run_goes_on(stores: Stores, tmp_pat
 
 
 def test_shards_do_not_depend_on_who_makes_them(data: tuple[Path, Path], stores: Stores, tmp_path: Path) -> None:
-    again = prepare(RECIPE, data[0], tmp_path)[0][SHORT]
+    again = shard_stores(data[0], tmp_path)[SHORT]
     one, two = stores[SHORT].load(0), again.load(0)
     np.testing.assert_array_equal(one.mel, two.mel)
     np.testing.assert_array_equal(one.labels, two.labels)
@@ -134,14 +147,86 @@ def test_recipe_files(tmp_path: Path) -> None:
 
 
 def test_the_last_epochs_hear_lighter_streams(stores: Stores) -> None:
-    assert set(stores) == {SHORT, RECIPE.finish}
+    assert set(stores) == {SHORT, LIGHT}
     assert RECIPE.streams_of(0) == SHORT
-    assert RECIPE.streams_of(1) == RECIPE.finish
-    assert not np.array_equal(stores[SHORT].load(0).mel, stores[RECIPE.finish].load(0).mel)
+    assert RECIPE.streams_of(1) == LIGHT
+    assert not np.array_equal(stores[SHORT].load(0).mel, stores[LIGHT].load(0).mel)
+
+
+def test_phases_come_in_order_and_share_what_they_leave_out() -> None:
+    given: dict[str, Any] = {
+        "streams": {"frames": 200, "clean": 1.0},
+        "phases": [
+            {"start": 3, "streams": {"clean": 0.5, "snr": [5, 15]}},
+            {"start": 10, "streams": {"clean": 0.5, "snr": [0, 10]}},
+        ],
+    }
+    recipe = recipe_from_dict(given)
+    drawn = [recipe.streams_of(epoch) for epoch in range(12)]
+    assert [s.snr for s in drawn] == [(-6.0, 18.0)] * 3 + [(5, 15)] * 7 + [(0, 10)] * 2
+    assert [s.clean for s in drawn] == [1.0] * 3 + [0.5] * 9
+    assert all(s.frames == 200 for s in drawn)
+    assert recipe_from_dict(json.loads(json.dumps(asdict(recipe)))) == recipe
+    wrong: tuple[Any, ...] = (5, [5], [{"streams": {}}], [{"start": 0, "streams": {}}], [{"start": 2}], [{"from": 2}])
+    for phases in wrong:
+        with pytest.raises(KWScopeError, match="phase"):
+            recipe_from_dict({"phases": phases})
+    for starts in ((5, 5), (5, 3)):
+        with pytest.raises(KWScopeError, match="each starting after the last"):
+            recipe_from_dict({"phases": [{"start": start, "streams": {}} for start in starts]})
+
+
+def test_recipes_from_before_phases_mean_the_same() -> None:
+    old = recipe_from_dict({"finish": asdict(LIGHT), "finish_from": 9})
+    assert old.phases == (Phase(9, LIGHT),)
+    assert recipe_from_dict({"finish_from": 9}).phases == (Phase(9, LIGHTER),)
+    assert recipe_from_dict({}) == TrainingRecipe()
+    with pytest.raises(KWScopeError, match="old word"):
+        recipe_from_dict({"finish_from": 9, "phases": []})
+
+
+def test_shipped_cards_hold_recipes_that_still_load() -> None:
+    for path in shipped_checkpoints().values():
+        card = json.loads(path.with_suffix(".json").read_text())
+        recipe = recipe_from_dict(card["recipe"])
+        assert recipe.name == card["network"]
+
+
+def test_published_names_are_one_recipe() -> None:
+    assert TrainingRecipe(name="NC-20K") == TrainingRecipe(name="NanoMamba-NC-20K")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_said_and_the_run_goes_on(stores: Stores, tmp_path: Path) -> None:
+    trainer = Trainer(RECIPE, stores, None, tmp_path)
+    trainer.run_epoch()
+    before = trainer.state_path.read_bytes()
+    (tmp_path / "state.part").symlink_to("/dev/full")
+    with pytest.raises(KWScopeError, match=r"cannot be written.*No space left.*run the same command again"):
+        trainer.run_epoch()
+    assert trainer.state_path.read_bytes() == before
+    (tmp_path / "state.part").unlink()
+    again = Trainer(RECIPE, stores, None, tmp_path)
+    assert again.resume()
+    again.run()
+    whole = Trainer(RECIPE, stores, None, tmp_path / "whole")
+    whole.run()
+    np.testing.assert_array_equal(_weights(whole.net), _weights(again.net))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_cache_is_said(data: tuple[Path, Path], tmp_path: Path) -> None:
+    store = shard_stores(data[0], tmp_path)[SHORT]
+    partial = store.path(0).with_suffix(f".{os.getpid()}.part.npz")
+    partial.symlink_to("/dev/full")
+    with pytest.raises(KWScopeError, match=r"make room in the cache.*goes on where it was"):
+        store.load(0)
+    assert list(store.folder.iterdir()) == []
+    assert store.load(0).mel.shape[0] == SHARD_STREAMS
 
 
 def test_a_damaged_shard_is_made_again(data: tuple[Path, Path], tmp_path: Path) -> None:
-    store = prepare(RECIPE, data[0], tmp_path)[0][SHORT]
+    store = shard_stores(data[0], tmp_path)[SHORT]
     before = store.load(0)
     store.path(0).write_bytes(store.path(0).read_bytes()[:5000])
     np.testing.assert_array_equal(store.load(0).mel, before.mel)
@@ -151,7 +236,7 @@ def test_a_run_that_diverges_is_stopped(stores: Stores, tmp_path: Path, monkeypa
     monkeypatch.setattr("kwscore.training.trainer.DIVERGED", 2)
     trainer = Trainer(RECIPE, stores, None, tmp_path)
     with torch.no_grad():
-        trainer.net.classifier.weight.fill_(float("nan"))
+        trainer.net.get_parameter("classifier.weight").fill_(float("nan"))
     with pytest.raises(KWScopeError, match="diverged"):
         trainer.run_epoch()
 
