@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from app.clean import Clean
 from app.cursor import Cursor
+from app.engine_menu import EngineFeature
 from app.experiment import ExperimentFeature
 from app.feature import Feature
 from app.moments import Moments
 from app.panels.bars import BarsPanel
+from app.panels.comparison import ComparedLogitsPanel, ComparedPosteriorsPanel, DifferencePanel
+from app.panels.comparison_figures import ComparisonPanel
 from app.panels.delta import DeltaPanel
 from app.panels.detection import DetectionPanel
 from app.panels.gate import GatePanel
@@ -112,10 +115,22 @@ PANELS: tuple[PanelSpec, ...] = (
         frame=lambda w, panel: panel.advance(w.display.end, w.shown_columns(), not w.display.frozen),
         status=lambda w, panel: panel.set_hint(w.controller.waiting),
     ),
+    PanelSpec("compared_posteriors", lambda w: ComparedPosteriorsPanel(w.theme, w.feed), Area.TIME, 16, (FPGA,)),
+    PanelSpec("compared_logits", lambda w: ComparedLogitsPanel(w.theme, w.feed), Area.TIME, 16, (FPGA,)),
+    PanelSpec("difference", lambda w: DifferencePanel(w.theme, w.feed), Area.TIME, 14, (FPGA,)),
+    PanelSpec(
+        "comparison",
+        lambda w: ComparisonPanel(w.theme, w.feed),
+        Area.BELOW,
+        20,
+        (FPGA,),
+        frame=lambda w, panel: panel.advance(w.controller.boards.status()),
+        connect=lambda w, panel: panel.count_anew_wanted.connect(w.controller.count_anew),
+    ),
 )
 """Time panels from top to bottom, then the others. Ctrl+1 to Ctrl+9 are the first nine."""
 
-FEATURES: tuple[Callable[[MainWindow], Feature], ...] = (Cursor, Moments, Clean, Tour, ExperimentFeature)
+FEATURES: tuple[Callable[[MainWindow], Feature], ...] = (EngineFeature, Cursor, Moments, Clean, Tour, ExperimentFeature)
 """Parts without a panel, made in this order once the window is built."""
 
 BY_KEY = {spec.key: spec for spec in PANELS}

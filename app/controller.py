@@ -183,6 +183,11 @@ class Controller:
         else:
             self._load(self.network_choice, choice, self._first)
 
+    def count_anew(self) -> None:
+        """Forget the figures of the comparison; what is drawn stays."""
+        if self.feed.comparison is not None:
+            self.feed.comparison.count_anew()
+
     def set_detection(self, settings: DetectionSettings) -> None:
         """Effective with the next frame."""
         self.detection = self.feed.settings = settings
@@ -220,13 +225,6 @@ class Controller:
             events.append(_Searched(DevicesFound(devices, notice), reopen))
 
         in_thread("kwscope-devices", work)
-
-    def load_spare(self) -> Engine:
-        """A float engine of the present network for one's own use. Takes a while, so call it in a worker.
-
-        Raises KWScopeError.
-        """
-        return self._load_engine(self.network_choice, lambda _: None)[0]
 
     def load_spare(self) -> Engine:
         """A float engine of the present network for one's own use. Takes a while, so call it in a worker.
@@ -292,6 +290,7 @@ class Controller:
         recent = history.view(None, HELD).level.tolist() if history is not None and self.running else []
         level, level_word = judge_level(recent, self.feed.training_level) if recent else (None, "")
         state, words = self._listening.in_words()
+        board = self.boards.status()
         rate = f" · {status.native_rate / 1000:g} kHz" if status is not None and self.running else ""
         return Health(
             source=words + rate,
@@ -305,6 +304,8 @@ class Controller:
             level_word=level_word,
             network=f"{self.network_name} · {self.network_hash}" if self.network_hash else "",
             notice=f"loading {self._loading}…" if self._loading else "",
+            board=f"{board.port} {board.words}" if board.port else "",
+            board_state=board.lamp,
         )
 
     def close(self) -> None:

@@ -27,6 +27,9 @@ _STROKES = {  # 24 x 24
     "view": '<rect x="3.5" y="4.5" width="17" height="15" rx="1.5"/><path d="M14 4.5v15M3.5 12H14"/>',
     "help": '<circle cx="12" cy="12" r="8.5"/><path d="M9.6 9.6a2.5 2.5 0 1 1 3.6 2.3c-.8.4-1.2.9-1.2 1.8"/>'
     '<circle cx="12" cy="16.8" r=".6" fill="{c}"/>',
+    "engine": '<rect x="7" y="7" width="10" height="10" rx="1.5"/><rect x="10.2" y="10.2" width="3.6" height="3.6"/>'
+    '<path d="M9.5 7V3.5M14.5 7V3.5M9.5 20.5V17M14.5 20.5V17M7 9.5H3.5M7 14.5H3.5M20.5 9.5H17M20.5 14.5H17"/>',
+    "noise": '<path d="M3 12h2l1.5-5 2 11 2-15 2.5 17 2-11 1.5 6 1.5-3h2.5"/>',
     "enlarge": '<path d="M14 5h5v5M10 19H5v-5M19 5l-6 6M5 19l6-6"/>',
     "close": '<path d="M6.5 6.5l11 11M17.5 6.5l-11 11"/>',
 }

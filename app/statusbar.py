@@ -26,6 +26,8 @@ class Health:
     network: str = ""
     notice: str = ""
 
+    board: str = ""  # empty: none is wanted
+    board_state: str = "idle"
 
 _TIPS = {
     "source": "What is heard, and whether it delivers",
@@ -34,6 +36,7 @@ _TIPS = {
     "lost": "Samples lost between the device and the network, and overflows that the device reported; both should be 0",
     "level": "Loudest level (RMS of 10 ms) of the last 1.5 s against the range that the network was trained on",
     "network": "Network and the first digits of the SHA-256 of its weights",
+    "board": "The FPGA board, or the program that stands for one (B opens its dialog)",
 }
 
 
@@ -90,3 +93,6 @@ class StatusBar(QStatusBar):
         put("lost", "dropped", f'<span style="color:{t.bad}"><b>{figures}</b></span>' if lost else figures)
         put("level", "loudest", f"{decibels(health.level)} {health.level_word}" if health.level is not None else "")
         put("network", "", health.notice or health.network)
+        lamp = {"good": "●", "warn": "▲", "bad": "✗"}.get(health.board_state, "○")
+        shade = {"good": t.good, "warn": t.warn, "bad": t.bad}.get(health.board_state, t.muted)
+        put("board", "board", f'<span style="color:{shade}">{lamp}</span> {health.board}' if health.board else "")

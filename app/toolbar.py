@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from app import icons
 from app.commands import BY_NAME, in_menu, tooltip
 from app.sources import DEMO, MICROPHONE, Choice
 from app.theme import Theme
+
+FULL, BARE = Qt.ToolButtonStyle.ToolButtonTextBesideIcon, Qt.ToolButtonStyle.ToolButtonIconOnly
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class ToolBar(QToolBar):
         self.setMovable(False)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.setIconSize(QSize(18, 18))
+        self.gives_way: list[QToolButton] = []
+        self._widths: dict[QToolButton, tuple[tuple[str, str], int]] = {}
         self.actions_by_name = actions
         self.devices: list[Device] = []
         self.device_notice = "Looking for microphones…"
@@ -57,7 +61,7 @@ class ToolBar(QToolBar):
         self.view_button.setObjectName("")
         self.view_button.setText("View")
         self.help_button = self._menu_button("Help", None)
-        self.help_button.setObjectName("")
+        self.help_button.setObjectName("plain")
         self.help_button.setToolTip("Keys, tour, versions")
         for name in in_menu("help"):
             self.help_button.menu().addAction(actions[name])
@@ -68,13 +72,53 @@ class ToolBar(QToolBar):
         left = (self.run_button, self.source_button, self.network_button, None, self.freeze_button, self.reset_button)
         for widget in (*left, spacer, self.detection_button, self.view_button, self.help_button):
             if widget is None:
-                self.addSeparator()
+                self._choices_end = self.addSeparator()
             else:
                 self.addWidget(widget)
+        self.gives_way = [
+            self.reset_button, self.freeze_button, self.detection_button, self.view_button, self.network_button,
+            self.source_button,
+        ]  # fmt: skip
         self.set_theme(theme)
         self.set_running(False)
         self.set_choice(DEMO)
         self.set_network("")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:  # a button's words have changed
+            self._fit()
+        return done
+
+    def _fit(self) -> None:
+        """Where the row is too narrow, buttons lose their words, in the order of ``gives_way``; none is cut off."""
+        layout = self.layout()
+        assert layout is not None
+        saved = {button: self._saved(button) for button in self.gives_way}
+        needed = layout.sizeHint().width()
+        needed += sum(width for button, width in saved.items() if button.toolButtonStyle() is BARE)
+        for button, width in saved.items():
+            style = FULL if needed <= self.width() else BARE
+            needed -= width if style is BARE else 0
+            if button.toolButtonStyle() is not style:
+                button.setToolButtonStyle(style)
+
+    def _saved(self, button: QToolButton) -> int:
+        """Pixels that a button gives back when it loses its words."""
+        key = button.text(), button.font().key()
+        known = self._widths.get(button)
+        if known is None or known[0] != key:
+            present, widths = button.toolButtonStyle(), []
+            for style in (FULL, BARE):
+                button.setToolButtonStyle(style)
+                widths.append(button.sizeHint().width())
+            button.setToolButtonStyle(present)
+            known = self._widths[button] = key, widths[0] - widths[1]
+        return known[1]
 
     def _button(self, name: str, role: str = "") -> QToolButton:
         button = QToolButton()
@@ -103,6 +147,23 @@ class ToolBar(QToolBar):
         if opened is not None:
             menu.aboutToShow.connect(opened)
         return button
+
+    def add_choice(self, name: str, icon: str, fill: Callable[[QMenu], None]) -> QToolButton:
+        """A further button with a menu, after the network's; ``fill`` builds the menu whenever it opens."""
+        button = self._menu_button(name, None)
+        button.menu().aboutToShow.connect(lambda: fill(button.menu()))
+        button.setIcon(icons.icon(icon, self.theme.text))
+        self.gives_way.insert(len(self.gives_way) - 2, button)
+        self.add_control(button)
+        return button
+
+    def add_control(self, widget: QWidget) -> QAction:
+        """A further widget at the end of the choices; returns the action that shows and hides it."""
+        return self.insertWidget(self._choices_end, widget)
+
+    def fit(self) -> None:
+        """Share the row anew; to be called when the words of an added button have changed."""
+        self._fit()
 
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme

@@ -1,0 +1,294 @@
+"""Engines side by side in the real window: clicks, keys, and a board on a pseudo-terminal that is pulled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QFileDialog
+
+from app.board_dialog import BoardDialog
+from app.boards import BoardStatus
+from app.engine_menu import EngineFeature
+from app.engines import EngineChoice, EngineSet, Kind, Reference
+from app.history_feed import HistoryFeed
+from app.panels.comparison import ComparedLogitsPanel, ComparedPosteriorsPanel, DifferencePanel, runs, scaled
+from app.panels.comparison_figures import ComparisonPanel
+from app.panels.latency import LatencyChart, Row
+from app.sources import MICROPHONE
+from app.theme import LIGHT
+from app.window import MainWindow
+from kwscore.board.ports import Port
+from kwscore.board.virtual import VirtualBoard
+from kwscore.stream.comparison import Comparison
+from tests.app.conftest import OpenWindow
+from tests.app.test_engines import parts
+from tests.board.toy import ToyEngine
+from tests.stream.fakes import ShiftedEngine
+from tests.stream.test_comparison import compared
+
+LEFT = Qt.MouseButton.LeftButton
+SLOW = 60_000
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Iterator[VirtualBoard]:
+    with VirtualBoard(ToyEngine(), link=tmp_path / "board") as made:
+        yield made
+
+
+def feature(window: MainWindow) -> EngineFeature:
+    return next(each for each in window.features if isinstance(each, EngineFeature))
+
+
+def listening(open_window: OpenWindow, qtbot: Any, board: VirtualBoard | None = None, **others: Any) -> MainWindow:
+    window = open_window(MICROPHONE, **parts(board, **others))
+    qtbot.mouseClick(window.toolbar.run_button, LEFT)
+    qtbot.waitUntil(lambda: window.feed.end > 100, timeout=SLOW)
+    return window
+
+
+def pick(window: MainWindow, text: str, occurrence: int = 0) -> None:
+    """Open the engine menu and click on an entry."""
+    menu = feature(window).button.menu()
+    menu.aboutToShow.emit()
+    found = [action for action in menu.actions() if action.text().startswith(text)]
+    found[occurrence].trigger()
+
+
+def frames(window: MainWindow) -> int:
+    comparison = window.feed.comparison
+    return comparison.summary().frames if comparison is not None else 0
+
+
+def test_the_menu_changes_the_engine_and_compares(open_window: OpenWindow, qtbot: Any) -> None:
+    window = listening(open_window, qtbot)
+    button, panel = feature(window).button, window.panels["comparison"]
+    assert button.text() == "float"
+    pick(window, "Software, integers")
+    qtbot.waitUntil(lambda: button.text() == "integer", timeout=SLOW)
+    assert window.docks["comparison"].isHidden()
+    pick(window, "Software, floating point", 1)
+    qtbot.waitUntil(lambda: frames(window) > 50, timeout=SLOW)
+    assert button.text() == "integer + float"
+    assert not window.docks["comparison"].isHidden()
+    assert not window.docks["difference"].isHidden()
+    qtbot.waitUntil(lambda: "Not meant to be bit-exact" in panel.verdict.text(), timeout=SLOW)
+    assert panel.values["Largest difference"].text().startswith("0.25")
+    assert panel.lamp.text() == "◐"
+    pick(window, "Nothing")
+    qtbot.waitUntil(lambda: button.text() == "integer", timeout=SLOW)
+    qtbot.waitUntil(lambda: panel.stack.currentIndex() == 0, timeout=SLOW)
+
+
+def test_keys_change_the_engine_and_compare(open_window: OpenWindow, qtbot: Any) -> None:
+    window = listening(open_window, qtbot)
+    button = feature(window).button
+    qtbot.keyClick(window, Qt.Key.Key_E)
+    qtbot.waitUntil(lambda: button.text() == "integer", timeout=SLOW)
+    qtbot.keyClick(window, Qt.Key.Key_E, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.waitUntil(lambda: button.text() == "integer + float", timeout=SLOW)
+    qtbot.keyClick(window, Qt.Key.Key_E)
+    qtbot.waitUntil(lambda: button.text() == "float + integer", timeout=SLOW)  # they change places
+    qtbot.keyClick(window, Qt.Key.Key_E, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.waitUntil(lambda: button.text() == "float", timeout=SLOW)
+
+
+def test_a_board_is_pulled_and_comes_back(open_window: OpenWindow, qtbot: Any, board: VirtualBoard) -> None:
+    window = listening(open_window, qtbot, board)
+    panel = window.panels["comparison"]
+    pick(window, "Software, integers")
+    qtbot.waitUntil(lambda: feature(window).button.text() == "integer", timeout=SLOW)
+    pick(window, "FPGA board", 1)
+    qtbot.waitUntil(lambda: panel.verdict.text().startswith("Bit-exact"), timeout=SLOW)
+    assert panel.lamp.text() == "●"
+    assert "MHz" in panel.values["Board clock"].text()
+    assert "cycles" in panel.values["Board clock"].text()
+    assert [row.name for row in panel.latency.rows] == ["integer: compute", "board: compute", "board: link"]
+    qtbot.waitUntil(lambda: "streaming" in window.status.fields["board"].text(), timeout=SLOW)
+    board.unplug()
+    qtbot.waitUntil(lambda: "lost" in window.status.fields["board"].text(), timeout=SLOW)
+    qtbot.waitUntil(lambda: bool(window.banner.rows), timeout=SLOW)
+    end = window.feed.end
+    qtbot.waitUntil(lambda: window.feed.end > end + 50, timeout=SLOW)  # nothing stands still
+    board.plug()
+    held = frames(window)
+    qtbot.waitUntil(lambda: frames(window) > held + 50, timeout=SLOW)
+    qtbot.waitUntil(lambda: not window.banner.rows, timeout=SLOW)
+    assert panel.verdict.text().startswith("Bit-exact")
+
+
+def test_a_board_that_is_not_there_is_said_and_nothing_changes(open_window: OpenWindow, qtbot: Any) -> None:
+    window = listening(open_window, qtbot)
+    pick(window, "FPGA board")
+    qtbot.waitUntil(lambda: "Nothing answers at sim" in window.banner.text(), timeout=SLOW)
+    assert feature(window).button.text() == "float"
+    assert window.controller.running
+
+
+def test_another_network_is_opened_beside_the_first(
+    open_window: OpenWindow, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(name: str, progress: object) -> tuple[ShiftedEngine, None]:
+        engine = ShiftedEngine(0.0 if not name else 3.0)
+        engine.name = name or "standard"  # type: ignore[misc]
+        return engine, None
+
+    window = listening(open_window, qtbot, load_engine=load)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("/somewhere/best.pt", ""))
+    menu = feature(window).button.menu()
+    menu.aboutToShow.emit()
+    networks = next(action.menu() for action in menu.actions() if action.text() == "Another network")
+    next(action for action in networks.actions() if action.text().startswith("Open network")).trigger()
+    qtbot.waitUntil(lambda: frames(window) > 20, timeout=SLOW)
+    assert feature(window).button.text() == "float + network"
+    assert window.time_panels["difference"].names == ("standard", "/somewhere/best.pt")  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: "two networks" in window.panels["comparison"].verdict.text(), timeout=SLOW)
+
+
+def test_counting_anew(open_window: OpenWindow, qtbot: Any) -> None:
+    window = listening(open_window, qtbot)
+    qtbot.keyClick(window, Qt.Key.Key_E, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.waitUntil(lambda: frames(window) > 200, timeout=SLOW)
+    qtbot.mouseClick(window.panels["comparison"].anew, LEFT)
+    assert frames(window) < 200
+
+
+# -- the dialog -----------------------------------------------------------------------------------------------
+
+
+def test_the_dialog_connects_tests_counts_and_disconnects(
+    open_window: OpenWindow, qtbot: Any, board: VirtualBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports = [Port("/dev/ttyUSB1", "Digilent Adept USB Device", "210319", True), Port("/dev/ttyS0", "n/a", "", False)]
+    monkeypatch.setattr("app.board_dialog.list_boards_and_ports", lambda: ports)
+    window = listening(open_window, qtbot, board)
+    qtbot.keyClick(window, Qt.Key.Key_B)
+    dialog = feature(window).dialog
+    assert isinstance(dialog, BoardDialog)
+    assert dialog.isVisible()
+    qtbot.waitUntil(lambda: dialog.list.count() == 4, timeout=SLOW)
+    texts = [dialog.list.item(row).text() for row in range(4)]
+    assert texts[0].startswith("sim")
+    assert texts[1].startswith("rtl")
+    assert "FPGA board (Digilent)" in texts[2]
+    assert "210319" in texts[2]
+    assert "serial port" in texts[3]
+    assert not dialog.test_button.isEnabled()
+    dialog.list.setCurrentRow(2)
+    assert dialog.path.text() == "/dev/ttyUSB1"
+    qtbot.mouseClick(dialog.connect_button, LEFT)
+    qtbot.waitUntil(dialog.disconnect_button.isEnabled, timeout=SLOW)
+    assert "/dev/ttyUSB1" in dialog.state.text()
+    assert "50 MHz" in dialog.values["Board"].text()
+    qtbot.mouseClick(dialog.stats_button, LEFT)
+    qtbot.waitUntil(lambda: "crc errors 0" in dialog.values["Board's counters"].text(), timeout=SLOW)
+    qtbot.mouseClick(dialog.run_button, LEFT)
+    qtbot.waitUntil(lambda: frames(window) > 20, timeout=SLOW)
+    assert feature(window).button.text() == "integer + board"
+    qtbot.mouseClick(dialog.disconnect_button, LEFT)
+    qtbot.waitUntil(lambda: feature(window).button.text() == "integer", timeout=SLOW)
+    qtbot.waitUntil(lambda: not dialog.disconnect_button.isEnabled(), timeout=SLOW)
+    assert window.controller.running
+
+
+def test_the_dialog_says_why_a_port_does_not_open(open_window: OpenWindow, qtbot: Any) -> None:
+    window = listening(open_window, qtbot)
+    feature(window).do_board()
+    dialog = feature(window).dialog
+    assert dialog is not None
+    dialog.path.setText("/dev/nothing")
+    qtbot.keyClick(dialog.path, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "Nothing answers at /dev/nothing" in dialog.result.text(), timeout=SLOW)
+    assert dialog.connect_button.isEnabled()
+    assert not dialog.bar.isVisible()
+
+
+# -- the panels -----------------------------------------------------------------------------------------------
+
+
+def fed(comparison: Comparison | None) -> HistoryFeed:
+    feed = HistoryFeed()
+    feed.compare(comparison)
+    return feed
+
+
+def painted(panel: Any) -> QImage:
+    panel.resize(900, 160)
+    panel.end = 110
+    image = QImage(panel.size(), QImage.Format.Format_RGB32)
+    panel.render(image)
+    return image
+
+
+@pytest.mark.parametrize("kind", [ComparedPosteriorsPanel, ComparedLogitsPanel, DifferencePanel])
+def test_panels_say_what_to_do_without_a_second_engine(qapp: Any, kind: Any) -> None:
+    panel = kind(LIGHT, fed(None))
+    assert "second engine" in panel.empty
+    painted(panel)
+
+
+def test_the_difference_panel_reads_out_what_is_under_the_cursor(qapp: Any) -> None:
+    comparison, _ = compared(ToyEngine(), ShiftedEngine(25.0, since=40), [])
+    panel = DifferencePanel(LIGHT, fed(comparison))
+    from tests.app.fakes import SteadyFeed
+
+    columns = SteadyFeed().columns(50, 51)
+    assert panel.describe(columns).startswith("largest 25, mean 2.08, margin ")
+    assert "largest 0," in panel.describe(SteadyFeed().columns(10, 11))
+    assert panel.describe(SteadyFeed().columns(500, 501)) == "one engine has no answer here"
+
+
+def test_the_scale_of_differences() -> None:
+    values = scaled(np.array([0.0, 2.0**-11, 2.0**-9, 1.0, 16.0, 100.0]))
+    assert values.tolist() == [0.0, 0.0, pytest.approx(2 / 15), pytest.approx(11 / 15), 1.0, 1.0]
+
+
+def test_runs_of_what_is_there() -> None:
+    mask = np.array([True, True, False, True, False, False, True])
+    assert list(runs(mask)) == [slice(0, 2), slice(3, 4), slice(6, 7)]
+    assert list(runs(np.zeros(3, bool))) == []
+
+
+@pytest.mark.parametrize(
+    ("second", "primary", "reference", "lamp", "words"),
+    [
+        (ShiftedEngine(0.0), Kind.INTEGER, Reference(Kind.BOARD), "●", "Bit-exact: all 117 frames equal"),
+        (
+            ShiftedEngine(1.0, 40),
+            Kind.BOARD,
+            Reference(Kind.INTEGER),
+            "✗",
+            "77 of 117 frames differ, the first at 0.43 s",
+        ),
+        (ShiftedEngine(1.0, 40), Kind.FLOAT, Reference(Kind.INTEGER), "◐", "Not meant to be bit-exact"),
+        (ShiftedEngine(1.0, 0), Kind.FLOAT, Reference(Kind.FLOAT, "x.pt"), "◐", "two networks"),
+    ],
+)
+def test_the_lamp_says_it_in_words(
+    qtbot: Any, second: ShiftedEngine, primary: Kind, reference: Reference, lamp: str, words: str
+) -> None:
+    comparison, _ = compared(ToyEngine(), second, [])
+    panel = ComparisonPanel(LIGHT, fed(comparison))
+    qtbot.addWidget(panel)
+    panel.set_engines(EngineSet(EngineChoice(primary, reference), ToyEngine(), names=("one", "two")))
+    panel.show()
+    panel.advance(BoardStatus())
+    assert panel.lamp.text() == lamp
+    assert words in panel.verdict.text()
+    assert "both" in panel.values["Detections"].text()
+
+
+def test_the_latency_chart_tells_its_figures_to_screen_readers(qtbot: Any) -> None:
+    chart = LatencyChart(LIGHT)
+    qtbot.addWidget(chart)
+    chart.show_rows([Row("board: link", "link", np.full(10, 900.0)), Row("board: compute", "compute", np.zeros(0))])
+    assert chart.accessibleDescription() == "board: link: median 900 µs, p99 900 µs"
+    image = QImage(chart.sizeHint(), QImage.Format.Format_RGB32)
+    chart.resize(chart.sizeHint())
+    chart.render(image)
