@@ -69,18 +69,15 @@ module link_command #(
     output wire [31:0] feat_index
 );
 
-  localparam [3:0] IDLE = 4'd0, ARGS = 4'd1, CHECK = 4'd2, LOAD = 4'd3, CRC = 4'd4, COMMIT = 4'd5, FILL = 4'd6;
-  localparam [3:0] COPY = 4'd7, FEAT = 4'd8, HOLD = 4'd9, POST = 4'd10, QUIET = 4'd11, DONE = 4'd12;
+  localparam [3:0] IDLE = 4'd0, ARGS = 4'd1, CHECK = 4'd2, LOAD = 4'd3, CRC = 4'd4, COMMIT = 4'd5, AUDIO = 4'd6;
+  localparam [3:0] FEAT = 4'd7, HOLD = 4'd8, POST = 4'd9, QUIET = 4'd10, DONE = 4'd11;
   localparam [31:0] CAPACITY = {16'd0, WEIGHT_BYTES};
-  localparam [31:0] HOP = {16'd0, `KWS_HOP};
-  localparam [7:0] MAX_FILL = `KWS_MAX_FILL;
   // What happens once the answer is out (QUIET), or before it (HOLD).
   localparam [1:0] AFTER_NOTHING = 2'd0, AFTER_BAUD = 2'd1, AFTER_LINK = 2'd2;
 
   reg [3:0]  state_q = IDLE;
   reg [1:0]  after_q = AFTER_NOTHING;
   reg [15:0] count_q = 16'd0;
-  reg [95:0] arg_q = 96'd0;
   reg        ans_q = 1'b0;
   reg [7:0]  type_q = 8'd0;
   reg [15:0] seq_q = 16'd0, code_q = 16'd0;
@@ -90,40 +87,46 @@ module link_command #(
   reg [31:0] model_q = MODEL_ID;
   reg [7:0]  stride_q = 8'd1;
   reg [15:0] mask_q = `KWS_DEFAULT_MASK;
-  reg [11:0] divisor_q = DEFAULT_DIVISOR;
-  reg [31:0] confirm_q = 32'd0;  // cycles left, 0 when nothing is to be confirmed
-  reg [31:0] expected_q = 32'd0;  // index of the next hop
-  reg [31:0] want_q = 32'd0;  // the same after missing_q hops
-  reg [7:0]  missing_q = 8'd0;
+  reg [1:0]  step_q = 2'd0;  // of a word of features
   reg [7:0]  low_q = 8'd0;
-  reg        gap_q = 1'b0, overrun_q = 1'b0, link_rst_q = 1'b0, mode_set_q = 1'b0;
-  reg        length_ok, known;
+  reg        link_rst_q = 1'b0, mode_set_q = 1'b0;
 
   wire [15:0] args = frame_len < 16'd12 ? frame_len : 16'd12;
-  wire [31:0] word0 = arg_q[31:0];
-  wire [31:0] word1 = arg_q[63:32];
-  wire [31:0] word2 = arg_q[95:64];
+  wire        known, length_ok;
+  wire [31:0] word0, word1, word2;
   wire [32:0] load_end = {1'b0, word0} + {17'd0, frame_len} - 33'd4;
   wire [31:0] crc;
 
-  always @* begin
-    known = 1'b1;
-    case (frame_type)
-      `KWS_TYPE_HELLO: length_ok = frame_len == `KWS_LEN_HELLO;
-      `KWS_TYPE_RESET: length_ok = frame_len == `KWS_LEN_RESET;
-      `KWS_TYPE_LOAD_WEIGHTS: length_ok = frame_len >= `KWS_LEN_LOAD_MIN && frame_len <= `KWS_LEN_LOAD_MAX;
-      `KWS_TYPE_COMMIT: length_ok = frame_len == `KWS_LEN_COMMIT;
-      `KWS_TYPE_SET_BAUD: length_ok = frame_len == `KWS_LEN_SET_BAUD;
-      `KWS_TYPE_SET_MODE: length_ok = frame_len == `KWS_LEN_SET_MODE;
-      `KWS_TYPE_PCM_FRAME: length_ok = frame_len == `KWS_LEN_PCM;
-      `KWS_TYPE_FEAT_FRAME: length_ok = frame_len == `KWS_LEN_FEAT;
-      `KWS_TYPE_GET_STATS: length_ok = frame_len == 16'd0;
-      default: begin
-        length_ok = 1'b0;
-        known = 1'b0;
-      end
-    endcase
-  end
+  wire hello = state_q == CHECK && known && length_ok && frame_type == `KWS_TYPE_HELLO && word0 == `KWS_HELLO_MAGIC;
+  wire quiet = state_q == QUIET && !ans_q && tx_quiet && count_q[2:0] == 3'd7;  // the answer's last bit is out
+
+  link_check check (
+      .clk       (clk),
+      .clear     (state_q == IDLE),
+      .take      (state_q == ARGS),
+      .count     (count_q[3:0]),
+      .data      (rd_data),
+      .word0     (word0),
+      .word1     (word1),
+      .word2     (word2),
+      .frame_type(frame_type),
+      .frame_len (frame_len),
+      .known     (known),
+      .length_ok (length_ok)
+  );
+
+  link_rate #(
+      .DEFAULT_DIVISOR(DEFAULT_DIVISOR),
+      .CONFIRM_CYCLES (CONFIRM_CYCLES)
+  ) rate (
+      .clk    (clk),
+      .rst    (rst),
+      .change (quiet && after_q == AFTER_BAUD),
+      .wanted (word0[11:0]),
+      .confirm(hello),
+      .restore(line_lost || (quiet && after_q == AFTER_LINK)),
+      .divisor(divisor)
+  );
 
   crc32 crc32_i (
       .clk  (clk),
@@ -131,6 +134,32 @@ module link_command #(
       .en   (state_q == CRC && count_q != 16'd0),
       .data (w_rdata),
       .crc  (crc)
+  );
+
+  wire        audio_done, audio_lost;
+  wire [31:0] expected;
+  wire [9:0]  audio_addr;
+
+  link_audio audio (
+      .clk      (clk),
+      .rst      (rst),
+      .clear    (stream_rst),
+      .start    (state_q == AUDIO),
+      .index    (word0),
+      .done     (audio_done),
+      .lost     (audio_lost),
+      .expected (expected),
+      .addr     (audio_addr),
+      .data     (rd_data),
+      .gap      (gap),
+      .overrun  (overrun),
+      .pcm_en   (pcm_en),
+      .pcm_data (pcm_data),
+      .pcm_push (pcm_push),
+      .pcm_zero (pcm_zero),
+      .pcm_index(pcm_index),
+      .pcm_room (pcm_room),
+      .pcm_free (pcm_free)
   );
 
   // Takes an answer and goes to POST; the states below call it once on their way out.
@@ -152,36 +181,26 @@ module link_command #(
   endtask
 
   always @(posedge clk) begin
-    gap_q <= 1'b0;
-    overrun_q <= 1'b0;
     link_rst_q <= 1'b0;
     mode_set_q <= 1'b0;
     if (ans_done) ans_q <= 1'b0;
-    if (confirm_q != 32'd0) confirm_q <= confirm_q - 32'd1;
-    if (line_lost || confirm_q == 32'd1) begin
-      divisor_q <= DEFAULT_DIVISOR;
-      confirm_q <= 32'd0;
-    end
 
     case (state_q)
       IDLE: begin
         count_q <= 16'd0;
-        arg_q <= 96'd0;
         after_q <= AFTER_NOTHING;
         halt_q <= 1'b0;
         if (frame_valid && !ans_q) state_q <= ARGS;
       end
 
       ARGS: begin  // the byte of address count - 1 is on rd_data
-        if (count_q != 16'd0) arg_q[{count_q[3:0] - 4'd1, 3'd0}+:8] <= rd_data;
         count_q <= count_q + 16'd1;
         if (count_q == args) state_q <= CHECK;
       end
 
       CHECK: begin
         count_q <= 16'd0;
-        missing_q <= 8'd0;
-        want_q <= expected_q;
+        step_q <= 2'd0;
         if (frame_version != `KWS_VERSION && frame_type != `KWS_TYPE_HELLO)
           refuse(`KWS_CODE_BAD_VERSION, {24'd0, `KWS_VERSION});
         else if (!known) refuse(`KWS_CODE_UNKNOWN_TYPE, {24'd0, frame_type});
@@ -189,10 +208,8 @@ module link_command #(
         else
           case (frame_type)
             `KWS_TYPE_HELLO:
-            if (word0 == `KWS_HELLO_MAGIC) begin
-              confirm_q <= 32'd0;
-              post(`KWS_TYPE_INFO, 16'd0, 32'd0);
-            end else state_q <= DONE;
+            if (hello) post(`KWS_TYPE_INFO, 16'd0, 32'd0);
+            else state_q <= DONE;
             `KWS_TYPE_GET_STATS: post(`KWS_TYPE_STATS, 16'd0, 32'd0);
             `KWS_TYPE_RESET:
             if (word0 > 32'd2) refuse(`KWS_CODE_BAD_ARGUMENT, word0);
@@ -231,7 +248,7 @@ module link_command #(
             `KWS_TYPE_PCM_FRAME:
             if (model_q == 32'd0) refuse(`KWS_CODE_NO_WEIGHTS, 32'd0);
             else if (halted_q) state_q <= DONE;
-            else state_q <= FILL;
+            else state_q <= AUDIO;
             default:  // FEAT_FRAME
             if (model_q == 32'd0) refuse(`KWS_CODE_NO_WEIGHTS, 32'd0);
             else if (FEATURES == 0) refuse(`KWS_CODE_UNSUPPORTED, {24'd0, frame_type});
@@ -261,63 +278,34 @@ module link_command #(
         state_q <= HOLD;
       end
 
-      // Whether the hop is the one expected, or up to MAX_FILL later: those are counted in missing_q.
-      FILL:
-      if (word0 == want_q) begin
-        gap_q <= missing_q != 8'd0;
-        if (!pcm_room || pcm_free <= missing_q[4:0]) begin
-          overrun_q <= 1'b1;
-          state_q <= DONE;
-        end else begin
-          count_q <= 16'd4;
-          state_q <= COPY;
-        end
-      end else if (missing_q == MAX_FILL) begin
-        gap_q <= 1'b1;
+      AUDIO:
+      if (audio_lost) begin
         halt_q <= 1'b1;
-        refuse(`KWS_CODE_GAP, expected_q);
+        refuse(`KWS_CODE_GAP, expected);
         state_q <= HOLD;
-      end else begin
-        missing_q <= missing_q + 8'd1;
-        want_q <= want_q + HOP;
-      end
-
-      // First the missing hops' descriptors, then the samples, then their descriptor.
-      COPY:
-      if (missing_q != 8'd0) begin
-        missing_q  <= missing_q - 8'd1;
-        expected_q <= expected_q + HOP;
-      end else begin
-        count_q <= count_q + 16'd1;
-        low_q   <= rd_data;
-        if (count_q == frame_len) begin
-          expected_q <= expected_q + HOP;
-          state_q <= DONE;
-        end
-      end
+      end else if (audio_done) state_q <= DONE;
 
       // Three cycles and a handshake for each word: low byte, high byte, offer.
       FEAT:
-      case (missing_q[1:0])
+      case (step_q)
         2'd0: begin
           count_q   <= count_q + 16'd1;
-          missing_q <= 8'd1;
+          step_q <= 2'd1;
         end
         2'd1: begin
           low_q <= rd_data;
-          missing_q <= 8'd2;
+          step_q <= 2'd2;
         end
         default:
         if (feat_ready) begin
           count_q   <= count_q + 16'd1;
-          missing_q <= 8'd0;
+          step_q <= 2'd0;
           if (count_q + 16'd1 == frame_len) state_q <= DONE;
         end
       endcase
 
       HOLD:
       if (!result_busy) begin
-        expected_q <= 32'd0;
         halted_q <= halt_q;
         state_q <= POST;
       end
@@ -334,14 +322,9 @@ module link_command #(
       QUIET:
       if (!ans_q && tx_quiet) begin
         count_q <= count_q + 16'd1;
-        if (count_q[2:0] == 3'd7) begin
+        if (quiet) begin
           state_q <= DONE;
-          if (after_q == AFTER_BAUD) begin
-            divisor_q <= word0[11:0];
-            confirm_q <= CONFIRM_CYCLES;
-          end else begin
-            divisor_q <= DEFAULT_DIVISOR;
-            confirm_q <= 32'd0;
+          if (after_q == AFTER_LINK) begin
             stride_q <= 8'd1;
             mask_q <= `KWS_DEFAULT_MASK;
             mode_set_q <= 1'b1;
@@ -360,14 +343,11 @@ module link_command #(
       model_q <= MODEL_ID;
       stride_q <= 8'd1;
       mask_q <= `KWS_DEFAULT_MASK;
-      divisor_q <= DEFAULT_DIVISOR;
-      confirm_q <= 32'd0;
-      expected_q <= 32'd0;
     end
   end
 
   assign frame_done = state_q == DONE;
-  assign rd_addr = count_q[9:0];
+  assign rd_addr = state_q == AUDIO ? audio_addr : count_q[9:0];
   assign ans_valid = ans_q;
   assign ans_type = type_q;
   assign ans_seq = seq_q;
@@ -381,9 +361,6 @@ module link_command #(
   assign mode_set = mode_set_q;
   assign mode_stride = stride_q;
   assign mode_mask = mask_q;
-  assign divisor = divisor_q;
-  assign gap = gap_q;
-  assign overrun = overrun_q;
 
   wire [15:0] load_at = word0[15:0] + count_q - 16'd5;
   assign w_re = state_q == CRC;
@@ -391,14 +368,7 @@ module link_command #(
   assign w_addr = state_q == LOAD ? load_at : count_q;
   assign w_data = rd_data;
 
-  wire copying = state_q == COPY && missing_q == 8'd0;
-  assign pcm_en = copying && count_q != 16'd4 && !count_q[0];
-  assign pcm_data = {rd_data, low_q};
-  assign pcm_zero = state_q == COPY && missing_q != 8'd0;
-  assign pcm_push = pcm_zero || (copying && count_q == frame_len);
-  assign pcm_index = expected_q;
-
-  assign feat_valid = state_q == FEAT && missing_q[1];
+  assign feat_valid = state_q == FEAT && step_q[1];
   assign feat_data = {rd_data, low_q};
   assign feat_first = count_q == 16'd5;
   assign feat_index = word0;

@@ -1,39 +1,67 @@
-"""The Verilated datapath against the integer engine: ``python -m rtl.sim.check_engine DUMP IMAGE PCM``.
+"""The Verilated datapath against the integer engine, every tensor: ``python -m rtl.sim.check_engine [--seconds 60]``.
 
-Runs DUMP (rtl/sim/engine_dump.cpp, built beside its memories) on signed 16-bit samples and compares every result of
-every instruction with the machine's model, and the model's tensors with the integer engine's, bit for bit.
-Prints frames, worst cycles and the time the RTL took.
+Builds rtl/sim/engine_dump.cpp around nm_engine (cached), streams speech, noise, silence, clipping and extremes, each
+from reset, with the trained weights, and compares while it runs: every result of every instruction with the machine's
+model, and the model's tensors with the integer engine's, bit for bit. Exit status 1 with the first difference.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kwscore.board.signals import streams
+from kwscore.board.sources import rtl_folder
+from kwscore.board.verilated import Program
+from kwscore.errors import KWScopeError
+from kwscore.fixed import layout as at
+from kwscore.fixed.calibrate import load_image
 from kwscore.fixed.engine import FixedEngine
 from kwscore.fixed.image import Image
+from kwscore.models.config import DEFAULT_NETWORK
 from rtl.tools.compare import compare
 from rtl.tools.model import Machine, Write
 from rtl.tools.program import Builder
 
 RECORD = np.dtype([("pc", "<u2"), ("value", "<i8")])
+_END = 0xFFFF  # pc of the record that ends a run and holds its cycles
+_CHUNK = 1 << 16  # records
 
 
-def run_dump(dump: Path, image: Path, pcm: Path, builder: Builder) -> list[NDArray[np.void]]:
-    """Results of each run (the first is INIT); the last record of a run has pc 0xFFFF and its cycles."""
-    entries = [str(builder.entries[name]) for name in ("INIT", "FRAME")]
-    with tempfile.TemporaryFile() as out:
-        subprocess.run([dump, image, pcm, *entries], stdout=out, cwd=dump.parent, check=True)
-        out.seek(0)
-        records = np.frombuffer(out.read(), RECORD)
-    return np.split(records, np.flatnonzero(records["pc"] == 0xFFFF) + 1)[:-1]
+@dataclass
+class Checked:
+    """What was compared so far."""
+
+    frames: int = 0
+    results: int = 0
+    tensors: int = 0
+    worst: int = 0
+
+
+def program() -> Program:
+    """engine_dump around nm_engine."""
+    rtl = rtl_folder()
+    sources = [*sorted((rtl / "core").glob("*.v")), *sorted((rtl / "mem").iterdir())]
+    return Program("nm_engine", ("engine_dump.cpp",), tuple(sources), options=("--public-flat-rw",))
+
+
+def runs(stream: BinaryIO) -> Iterator[NDArray[np.void]]:
+    """The records of each run, its end included, as they come; the first run is INIT."""
+    held = np.zeros(0, RECORD)
+    while data := stream.read(_CHUNK * RECORD.itemsize):
+        held = np.concatenate([held, np.frombuffer(data, RECORD)])
+        ends = np.flatnonzero(held["pc"] == _END) + 1
+        yield from (run for run in np.split(held, ends)[:-1])
+        held = held[ends[-1] if len(ends) else 0 :]
 
 
 def compare_run(writes: list[Write], records: NDArray[np.void]) -> None:
@@ -51,43 +79,67 @@ def compare_run(writes: list[Write], records: NDArray[np.void]) -> None:
         raise AssertionError(f"{len(got)} results instead of {len(pc)}")
 
 
-def _children() -> float:
-    """CPU seconds of all finished child processes."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+def check(dump: Path, image: Image, samples: NDArray[np.int16], checked: Checked) -> None:
+    """Compare one stream from reset; raises AssertionError naming the first difference."""
+    builder = Builder(image.sizes)
+    machine, engine = Machine(builder, image), FixedEngine(image)
+    position = 0
+    with tempfile.TemporaryDirectory() as folder:
+        raw, pcm = image.save(Path(folder) / "image.kwsf"), Path(folder) / "samples.raw"
+        pcm.write_bytes(samples.astype("<i2").tobytes())
+        entries = [str(builder.entries[name]) for name in ("INIT", "FRAME")]
+        command = [str(dump), str(raw), str(pcm), *entries]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=rtl_folder() / "mem") as process:
+            assert process.stdout is not None
+            made = runs(process.stdout)  # type: ignore[arg-type]
+            compare_run(machine.run("INIT"), next(made))
+            for trace, records in zip(engine.visit(samples), made, strict=True):
+                end = 512 + 160 * (position >= 512) + (position - 512 if position >= 512 else 0)
+                machine.push(samples[position:end])
+                position = end
+                _compare_frame(machine, trace, image.sizes, records, checked)
+        if process.returncode:
+            raise AssertionError(f"the simulation ended with status {process.returncode}")
+
+
+def _compare_frame(
+    machine: Machine, trace: at.Trace, sizes: at.Sizes, records: NDArray[np.void], checked: Checked
+) -> None:
+    writes = machine.run("FRAME")
+    compare(writes, trace, sizes)
+    compare_run(writes, records)
+    cycles = int(records["value"][-1])
+    if cycles != machine.cycles:
+        raise AssertionError(f"frame {checked.frames}: {cycles} cycles, the model counts {machine.cycles}")
+    checked.frames += 1
+    checked.results += len(records) - 1
+    checked.tensors += len(trace)
+    checked.worst = max(checked.worst, cycles)
 
 
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("dump", type=Path)
-    parser.add_argument("image", type=Path)
-    parser.add_argument("pcm", type=Path)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--model", default=DEFAULT_NETWORK, help="name, checkpoint, or image")
     given = parser.parse_args()
-    dump, path, audio = (p.resolve() for p in (given.dump, given.image, given.pcm))
-    image = Image.load(path)
-    builder = Builder(image.sizes)
-    machine, engine = Machine(builder, image), FixedEngine(image)
-    before = _children()
-    runs = run_dump(dump, path, audio, builder)
-    spent = _children() - before
-    samples = np.fromfile(audio, "<i2")
-    worst = position = results = 0
-    for t, trace in enumerate(engine.visit(samples)):
-        end = 512 + 160 * t
-        machine.push(samples[position:end])
-        position = end
-        writes = machine.run("FRAME")
-        compare(writes, trace, image.sizes)
-        compare_run(writes, runs[t + 1])
-        cycles = int(runs[t + 1]["value"][-1])
-        if cycles != machine.cycles:
-            raise AssertionError(f"frame {t}: {cycles} cycles, the model counts {machine.cycles}")
-        worst = max(worst, cycles)
-        results += len(runs[t + 1]) - 1
-    frames = len(runs) - 1
-    total = sum(int(run["value"][-1]) for run in runs)
-    print(f"{frames} frames, {results} results equal; worst {worst} cycles; RTL {total / spent / 1e6:.1f} M cycles/s")
+    checked = Checked()
+    try:
+        image = load_image(given.model)
+        dump = program().build(print)
+        for name, samples in streams(given.seconds).items():
+            check(dump, image, samples, checked)
+            print(f"{name}: {len(samples) / 16000:.1f} s equal, {checked.frames} frames so far", flush=True)
+    except AssertionError as difference:
+        print(f"NOT equal: {difference}")
+        return 1
+    except KWScopeError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    print(
+        f"{image.name} ({image.model_hash}): {checked.frames} frames, {checked.tensors} tensors, {checked.results} "
+        f"results of instructions equal; longest frame {checked.worst} cycles"
+    )
     return 0
 
 

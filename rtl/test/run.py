@@ -1,6 +1,6 @@
 """Runs the cocotb tests of the modules: ``python rtl/test/run.py [--sim icarus|verilator] [TOP ...]``.
 
-TOP is a module with a test of its own, or one of the groups link, core and top; without any, all run.
+TOP is a module with a test of its own, or one of the groups link, core, top and board; without any, all run.
 Exit status 0 when every test passed, 1 when one failed, 77 when the simulator or cocotb is missing.
 """
 
@@ -17,16 +17,20 @@ HERE = Path(__file__).resolve().parent
 RTL = HERE.parent
 MEM = RTL / "mem"
 BUILD = RTL / "build"
-GROUPS = ("link", "core", "top")
+GROUPS = ("link", "core", "top", "board")
 TESTS = {path.stem[5:]: group for group in GROUPS for path in sorted((HERE / group).glob("test_*.py"))}
-"""Modules with a test of their own, and the folder of both."""
+"""Modules with a test of their own (and e2e, the whole device), and the folder of both."""
 ARGUMENTS = {
     "icarus": ["-g2005", "-Wall"],
     "verilator": ["-Wall", "-Wno-fatal", "-O3", "--timing", "--timescale", "1ns/1ps"],
 }
+WRAPPERS = {"e2e": "nm_top"}
+"""Tests that share a module's bench."""
 PARAMETERS: dict[str, dict[str, object]] = {
     "nm_link": {"FEATURES": 1, "CONFIRM_CYCLES": 60_000},
     "nm_top": {"DEFAULT_DIVISOR": 8, "CONFIRM_CYCLES": 60_000},
+    "e2e": {"DEFAULT_DIVISOR": 4},
+    "nm_leds": {"TICK_BITS": 6},
 }
 
 
@@ -51,9 +55,9 @@ def run(top: str, sim: str) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for memory in MEM.glob("*.mem"):  # $readmemh looks in the working directory
         shutil.copyfile(memory, folder / memory.name)
-    wrapper = HERE / group / f"tb_{top}.v"
-    source = wrapper if wrapper.exists() else RTL / group / f"{top}.v"
-    libraries = [RTL / name for name in GROUPS] + [HERE]
+    wrapper = HERE / group / f"tb_{WRAPPERS.get(top, top)}.v"
+    source = wrapper if wrapper.exists() else next((RTL / group).rglob(f"{top}.v"))
+    libraries = [RTL / name for name in (*GROUPS, "board/sim")] + [HERE]
     runner = get_runner(sim)
     runner.build(
         verilog_sources=[source],

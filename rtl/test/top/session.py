@@ -28,6 +28,7 @@ class Session:
         self.mask = p.FULL_MASK
         self.index = 0
         self.worst = 0
+        self.logits: NDArray[np.int16] = np.zeros(0, np.int16)
         self._seq = 0
 
     async def tell(self, message: Any) -> None:
@@ -94,6 +95,7 @@ class Session:
             assert result.flags == p.Flag.WARMUP
             return
         assert result.flags == p.Flag.FULL
+        self.logits = out.logits[-1]
         check_body(result.body, out, self.mask)
 
 

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import cocotb
-from bench import PERIOD, cycles, start
-from cocotb.triggers import FallingEdge, Timer
+from bench import cycles, start
 from core_model import ReferenceCore
+from wires import Wires
 
 from kwscore.board import protocol as p
 from kwscore.board.device import Device
@@ -14,43 +14,6 @@ from rtl.tools import isa
 
 DEFAULT = 8
 CONFIRM = 60_000
-
-
-class Wires:
-    """The host's UART."""
-
-    def __init__(self, dut, divisor=DEFAULT):
-        self.dut, self.divisor = dut, divisor
-        self.frames = []
-        self._decoder = FrameDecoder()
-        cocotb.start_soon(self._listen())
-
-    async def send(self, data):
-        for byte in data:
-            for bit in (0, *((byte >> i) & 1 for i in range(8)), 1):
-                self.dut.rxd.value = bit
-                await cycles(self.dut, self.divisor)
-
-    async def _listen(self):
-        while True:
-            await FallingEdge(self.dut.txd)
-            await Timer(self.divisor * PERIOD * 3 // 2, "ns")
-            byte = 0
-            for bit in range(8):
-                byte |= int(self.dut.txd.value) << bit
-                await Timer(self.divisor * PERIOD, "ns")
-            assert self.dut.txd.value == 1, "no stop bit: another rate"
-            self.frames += self._decoder.feed(bytes([byte]))
-
-    async def ask(self, message, seq):
-        """Send and return what comes; None after 10,000 cycles of nothing."""
-        self.frames.clear()
-        await self.send(p.to_wire(message, seq))
-        for _ in range(200):
-            await cycles(self.dut, 50)
-            if self.frames:
-                return self.frames.pop()
-        return None
 
 
 @cocotb.test()
@@ -64,7 +27,7 @@ async def conversation_at_several_rates(dut):
         (frame,) = FrameDecoder().feed(device.receive(p.to_wire(message, seq), 0.0))
         return frame
 
-    wires = Wires(dut)
+    wires = Wires(dut, DEFAULT)
     for seq, divisor in enumerate((DEFAULT, 4, 13)):
         if divisor != wires.divisor:
             assert await wires.ask(p.SetBaud(divisor), seq) == expected(p.SetBaud(divisor), seq)
@@ -77,7 +40,7 @@ async def conversation_at_several_rates(dut):
 @cocotb.test()
 async def an_unconfirmed_rate_is_undone(dut):
     await start(dut, rxd=1)
-    wires = Wires(dut)
+    wires = Wires(dut, DEFAULT)
     assert (await wires.ask(p.SetBaud(16), 1)).type == p.Type.ACK
     await cycles(dut, CONFIRM + 200)
     assert (await wires.ask(p.Hello(), 2)).type == p.Type.INFO
@@ -86,7 +49,7 @@ async def an_unconfirmed_rate_is_undone(dut):
 @cocotb.test()
 async def a_wrong_rate_and_a_break_bring_the_default_back(dut):
     await start(dut, rxd=1)
-    wires = Wires(dut)
+    wires = Wires(dut, DEFAULT)
     for trouble in ("slow", "break"):
         wires.divisor = DEFAULT
         assert (await wires.ask(p.SetBaud(4), 1)).type == p.Type.ACK
