@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ from app.theme import Theme, font
 from kwscore.audio.rendition import Rendition, clean_rendition
 from kwscore.constants import HOP, LABELS, WINDOW
 from kwscore.errors import KWScopeError
-from kwscore.stream.clip import WordFigures, hear, word_figures
+from kwscore.stream.clip import SPOKEN, WordFigures, first_peak, hear, word_figures
 from kwscore.stream.detection import DetectionSettings
 from kwscore.stream.history import History
 
@@ -42,13 +43,14 @@ KINDS: tuple[tuple[type[TimePanel], int], ...] = (
     (WaveformPanel, 10), (SpectrogramPanel, 17), (SnrPanel, 17), (PcenPanel, 17), (RoutingPanel, 12), (DeltaPanel, 11),
     (GatePanel, 11), (PosteriorPanel, 16),
 )  # fmt: skip
-BEFORE, AFTER = 90, 60  # columns around the highest posterior
+BEFORE, AFTER = 90, 60  # columns around the decision, at least
+HELD = 400
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One column: what to paint, where its highest posterior is, and the figures of the word."""
+    """One column: what to paint, where the word was decided, and its figures."""
 
     title: str
     feed: StillFeed
@@ -56,35 +58,38 @@ class Side:
     figures: WordFigures
 
 
-def side_of_moment(history: History, moment: Moment, experts: tuple[str, ...], settings: DetectionSettings) -> Side:
+def side_of_moment(
+    history: History,
+    moment: Moment,
+    experts: tuple[str, ...],
+    settings: DetectionSettings,
+    said: Sequence[Mark] = (),
+) -> Side:
     """The moment itself, out of the history while that still holds it. Raises KWScopeError where it does not."""
-    view = history.view(moment.peak + AFTER, BEFORE + AFTER)
-    word = history.view(moment.decided + 1, moment.decided + 1 - moment.start)
-    if not len(word) or view.start > moment.start:
-        raise KWScopeError("This moment is no longer in memory: click a more recent detection.")
+    view = history.view(moment.decided + AFTER, HELD)
+    figures = word_figures(view, moment.word, moment.decided)
     mark = Mark(moment.start, moment.decided + 1, moment.word)
-    feed = StillFeed(view, experts, settings.thresholds, marks=[mark])
+    feed = StillFeed(view, experts, settings.thresholds, marks=[mark], said=list(said))
     title = f"This moment: “{moment.word}”, decided at {exact_clock(moment.decided)}"
-    return Side(title, feed, moment, word_figures(word, moment.word))
+    return Side(title, feed, moment, figures)
 
 
 def side_of_rendition(
     history: History, rendition: Rendition, experts: tuple[str, ...], settings: DetectionSettings
 ) -> Side:
-    """The clean word after it went through the network; where it was not detected, the word itself is marked."""
+    """The clean word after it went through the network; where it was not detected, its end stands for the decision."""
     whole = history.view(None, history.capacity)
     index = LABELS.index(rendition.word)
     said = Mark((rendition.start - WINDOW) / HOP + 1, (rendition.end - WINDOW) / HOP + 1, rendition.word)
     begin = max(int(said.start), 0)
-    peak = begin + int(whole.posteriors[begin:, index].argmax())
     found = next((e for e in whole.events if e.event.index == index and e.decided >= begin), None)
     start, decided = (found.start, found.decided) if found else (begin, min(int(said.column), whole.end - 1))
-    moment = Moment(rendition.word, start, peak, decided)
+    moment = Moment(rendition.word, start, start + first_peak(whole.posteriors[start:, index]), decided)
     marks = [Mark(start, decided + 1, rendition.word)] if found else []
-    view = history.view(peak + AFTER, BEFORE + AFTER)
+    view = history.view(decided + AFTER, HELD)
     feed = StillFeed(view, experts, settings.thresholds, marks=marks, said=[said])
-    title = f"The same word without noise{'' if found else ', not detected'}"
-    return Side(title, feed, moment, word_figures(history.view(decided + 1, decided + 1 - start), rendition.word))
+    title = f"The same word without noise{'' if found else ': not detected'}"
+    return Side(title, feed, moment, word_figures(view, rendition.word, decided))
 
 
 def figures_text(figures: WordFigures, experts: tuple[str, ...]) -> str:
@@ -94,12 +99,12 @@ def figures_text(figures: WordFigures, experts: tuple[str, ...]) -> str:
     parts += [f"Δ {' / '.join(f'{v:.2f}' for v in figures.delta)}"] if len(figures.delta) else []
     if np.isfinite(figures.gate).all() and len(figures.gate):
         parts.append(f"B gate {' / '.join(f'{v:.2f}' for v in figures.gate)}")
-    parts.append(f"posterior {figures.posterior:.2f}, next best {figures.runner_up:.2f}")
-    return "  ·  ".join(parts)
+    parts.append(f"posterior {figures.posterior:.2f}, next {figures.runner_up:.2f}")
+    return " · ".join(parts)
 
 
 class CleanDialog(QDialog):
-    """Two columns; moving the mouse in one shows the values of both at the same distance from the highest posterior."""
+    """Two columns; moving the mouse in one shows the values of both at the same distance from the decision."""
 
     def __init__(self, parent: QWidget, theme: Theme, word: str) -> None:
         super().__init__(parent)
@@ -138,7 +143,7 @@ class CleanDialog(QDialog):
             figures = QLabel(figures_text(side.figures, tuple(side.feed.expert_names)))
             figures.setFont(font(12))
             figures.setStyleSheet(f"color: {self.theme.muted}")
-            figures.setToolTip("Means from the start of the word to its decision; posterior: the highest")
+            figures.setToolTip(f"Means over the {10 * SPOKEN} ms up to the decision; posterior: the highest")
             figures.setWordWrap(True)
             self._grid.addWidget(title, 0, column)
             self._grid.addWidget(figures, 1, column)
@@ -172,7 +177,7 @@ class CleanDialog(QDialog):
             for panel in panels:
                 room = panel.plot.width() * panel.devicePixelRatioF()
                 pitch = max(1, int(room // (BEFORE + AFTER)))
-                panel.advance(min(side.moment.peak + AFTER, side.feed.end), pitch)
+                panel.advance(min(side.moment.decided + AFTER, side.feed.end), pitch)
 
     def resizeEvent(self, event: object) -> None:
         super().resizeEvent(event)  # type: ignore[arg-type]
@@ -180,10 +185,10 @@ class CleanDialog(QDialog):
 
     def _point(self, column: int, at: int | None, height: float | None) -> None:
         assert self.sides is not None
-        distance = None if at is None else at - self.sides[column].moment.peak
+        distance = None if at is None else at - self.sides[column].moment.decided
         for side, panels, place in zip(self.sides, self.panels, (0, 1), strict=True):
             for panel, (kind, _), labels in zip(panels, KINDS, self.values, strict=True):
-                panel.set_cursor(None if distance is None else side.moment.peak + distance, height)
+                panel.set_cursor(None if distance is None else side.moment.decided + distance, height)
                 value = panel.value_at_cursor()
                 name = kind.title.partition(":")[0]
                 labels[place].setText(f"{name}:  {value}" if value else name)
@@ -224,10 +229,11 @@ class Clean(Feature):
         dialog.show()
         controller, settings, done = window.controller, window.controller.detection, self._done
         experts = tuple(window.feed.expert_names)
+        said = window.feed.truths(moment.decided - HELD, moment.decided + AFTER)
 
         def work() -> None:
             try:
-                left = side_of_moment(history, moment, experts, settings)
+                left = side_of_moment(history, moment, experts, settings, said)
                 rendition = clean_rendition(moment.word)
                 engine = controller.load_spare()
                 heard = hear(engine, rendition.samples, settings)

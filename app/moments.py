@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from app.feature import Feature
 from app.feed import COLUMNS_PER_SECOND, Feed, Mark, Moment
 from app.history_feed import FOLLOWED
 from app.panels.overlay import exact_clock
 from app.zoom import PITCHES
 from kwscore.constants import LABELS
+from kwscore.stream.clip import first_peak
 
 if TYPE_CHECKING:
     from app.window import MainWindow
@@ -23,13 +22,13 @@ TAG = 48  # px right of a mark that its label covers
 def moment_of(feed: Feed, mark: Mark) -> Moment:
     """Start, peak and decision of a detection; ``feed`` must show its columns.
 
-    The peak is that of the smoothed posterior from the start to a little after the decision, as in the log.
+    The peak is where the smoothed posterior first comes close to the highest value it reaches, as in the log.
     """
     start, decided = int(mark.start), int(mark.column) - 1
     columns = feed.columns(start, decided + FOLLOWED)
     peak = decided
     if len(columns):
-        peak = columns.start + int(np.argmax(columns.posteriors[:, LABELS.index(mark.label)]))
+        peak = columns.start + first_peak(columns.posteriors[:, LABELS.index(mark.label)])
     return Moment(mark.label, start, peak, decided)
 
 

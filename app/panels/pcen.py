@@ -15,12 +15,14 @@ from app.panels.bandmap import BandMapPanel, kilohertz
 
 
 class _Scale(NamedTuple):
+    """Of the logarithm to base 10 for PCEN, whose bands lie far apart; of the value itself for a log front end."""
+
     low: float
     high: float
     ticks: tuple[tuple[float, str], ...]  # height in the bar, 0..1
 
 
-_PCEN = _Scale(0.0, 0.6, ((1.0, "0.6"), (0.5, "0.3"), (0.0, "0")))
+_PCEN = _Scale(-1.5, -0.2, ((1.0, "0.63"), (0.5, "0.14"), (0.0, "0.03")))
 _LOG = _Scale(-12.0, 2.0, ((1.0, "2"), (0.5, "−5"), (0.0, "−12 ln")))
 
 
@@ -29,8 +31,8 @@ class PcenPanel(BandMapPanel):
     title = "PCEN output: the sound after gain control"
     about = (
         "What the front end hands to the network: the gain controls (PCEN) mixed by the routing weights, before the "
-        "running norm that only shifts and scales each band. Steady noise, however loud, fades to an even grey; what "
-        "begins stands out. Compare with the spectrogram when a fan starts. Networks without PCEN: natural logarithm."
+        "running norm that only shifts and scales each band. Steady noise, however loud, fades to an even carpet; what "
+        "begins stands out. Compare with the spectrogram when a fan starts. Logarithmic scale."
     )
     empty = "Press Start (Space): here appears the sound after gain control"
     missing = "This engine does not send what its front end computes (boards do not)"
@@ -47,8 +49,9 @@ class PcenPanel(BandMapPanel):
         super().advance(end, pitch)
 
     def values(self, columns: Columns) -> NDArray[np.floating]:
-        low, high, _ = self._scale_now()
-        return (columns.pcen - low) / (high - low)
+        scale = self._scale_now()
+        value = np.log10(np.maximum(columns.pcen, 1e-3)) if scale is _PCEN else columns.pcen
+        return (value - scale.low) / (scale.high - scale.low)
 
     def describe(self, columns: Columns) -> str:
         output, band = columns.pcen[0], self.pointed_band

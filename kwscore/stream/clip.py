@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwscore.constants import LABELS
+from kwscore.errors import KWScopeError
 from kwscore.stream.detection import DetectionSettings, Detector
 from kwscore.stream.history import COLUMNS_PER_SECOND, History, HistoryView
 from kwscore.stream.runner import Batch, detect
@@ -24,36 +25,49 @@ def hear(engine: Engine, samples: NDArray[np.int16], settings: DetectionSettings
     return history
 
 
+SPOKEN = 60
+"""Columns up to its decision that a word is taken to fill: a decision comes as the word ends."""
+PLATEAU = 0.98
+"""Share of the highest posterior that counts as having reached it."""
+
+
 @dataclass(frozen=True, slots=True)
 class WordFigures:
-    """Means over the columns of a word, except the first three.
+    """A detection in figures.
 
-    ``posterior``  highest smoothed posterior of the word, 0..1.     ``runner_up``  that of the next best class then.
-    ``margin``     largest lead of the word's logit over the best other one.
-    ``snr``        mean over the bands.   ``routing``  (experts,).   ``delta``, ``gate``  (blocks,); NaN: not known.
+    ``posterior``  highest smoothed posterior of the word, 0..1.   ``runner_up``  that of the next best class then.
+    Means over the ``SPOKEN`` columns up to the decision: ``snr`` over all bands, ``routing`` (experts,), ``delta`` and
+    ``gate`` (blocks,); NaN where the engine does not send it.
     """
 
     posterior: float
     runner_up: float
-    margin: float
     snr: float
     routing: NDArray[np.float32]
     delta: NDArray[np.float32]
     gate: NDArray[np.float32]
 
 
-def word_figures(view: HistoryView, word: str) -> WordFigures:
-    """Figures of a view that holds the columns of ``word`` (at least one)."""
-    index = LABELS.index(word)
-    peak = int(view.posteriors[:, index].argmax())
-    others = np.delete(view.posteriors[peak], index)
-    lead = view.logits[:, index] - np.delete(view.logits, index, axis=1).max(axis=1)
+def word_figures(view: HistoryView, word: str, decided: int) -> WordFigures:
+    """Figures of ``word``, decided in column ``decided``, from a view that begins before and ends after it.
+
+    Raises KWScopeError where the view does not hold that column.
+    """
+    if not view.start <= decided < view.end:
+        raise KWScopeError(f"The decision for {word!r} is no longer in memory: choose a more recent one.")
+    at, index = decided - view.start, LABELS.index(word)
+    spoken = slice(max(at + 1 - SPOKEN, 0), at + 1)
+    best = spoken.start + int(view.posteriors[spoken.start :, index].argmax())
     return WordFigures(
-        posterior=float(view.posteriors[peak, index]),
-        runner_up=float(others.max()),
-        margin=float(lead.max()),
-        snr=float(view.snr.mean()),
-        routing=view.routing.mean(axis=0),
-        delta=view.delta_mean.mean(axis=0),
-        gate=view.gate_mean.mean(axis=0),
+        posterior=float(view.posteriors[best, index]),
+        runner_up=float(np.delete(view.posteriors[best], index).max()),
+        snr=float(view.snr[spoken].mean()),
+        routing=view.routing[spoken].mean(axis=0),
+        delta=view.delta_mean[spoken].mean(axis=0),
+        gate=view.gate_mean[spoken].mean(axis=0),
     )
+
+
+def first_peak(posterior: NDArray[np.float32]) -> int:
+    """Where a posterior (n,) first comes close to its highest value; on a plateau the very highest is chance."""
+    return int(np.argmax(posterior >= PLATEAU * posterior.max()))

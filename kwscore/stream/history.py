@@ -247,7 +247,9 @@ class History:
             self._frame[slots] = self._frame[slots + self.capacity] = frame
             self._end += len(telemetry)
 
-    def _gates(self, telemetry: Sequence[Telemetry], over: Callable[..., NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    def _gates(
+        self, telemetry: Sequence[Telemetry], over: Callable[..., NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]:
         missing = np.full(self.blocks, np.nan, np.float32)
         return [over(record.gate, axis=1) if record.gate.size else missing for record in telemetry]
 

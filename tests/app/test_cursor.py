@@ -147,7 +147,8 @@ def test_the_peak_is_the_highest_posterior() -> None:
     feed = SteadyFeed()
     moment = moment_of(feed, Mark(130, 151, "stop"))
     stop = feed.columns(130, 210).posteriors[:, 8]
-    assert (moment.start, moment.decided, moment.peak) == (130, 150, 130 + int(np.argmax(stop)))
+    first = int(np.flatnonzero(stop >= 0.98 * stop.max())[0])
+    assert (moment.start, moment.decided, moment.peak) == (130, 150, 130 + first)
 
 
 def test_compare_with_the_word_in_clean(heard: MainWindow, qtbot) -> None:
@@ -166,8 +167,8 @@ def test_compare_with_the_word_in_clean(heard: MainWindow, qtbot) -> None:
     QApplication.processEvents()
     a, b = dialog.panels[0][1], dialog.panels[1][1]
     assert a.pitch == b.pitch
-    a.hovered.emit(left.moment.peak - 7, 0.5)
-    assert b.cursor_column == right.moment.peak - 7
+    a.hovered.emit(left.moment.decided - 7, 0.5)
+    assert b.cursor_column == right.moment.decided - 7
     assert all("dB" in label.text() for label in dialog.values[1])
     heard.apply_theme(heard.theme)
     dialog.close()
