@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QByteArray, Qt
-from PySide6.QtWidgets import QMainWindow
+from PySide6.QtWidgets import QMainWindow, QToolBar
 
 from app.catalogue import BY_KEY, STANDARD, Area, keys_in
 from app.dock import Dock
 from app.panels.timepanel import TimePanel
 from app.presets import Preset, find
 
+HANDLE = 4  # px between docks, as the style sheet says
+MARGIN = 34  # px: a row of tabs, and rounding
 _SIDES = (Area.SIDE, Area.BEHIND)
 
 
@@ -43,6 +45,37 @@ class Arrangement:
         if "log" in shown:
             self.docks["log"].raise_()
         self.share_out()
+
+    def _places(self, area: Area) -> list[list[str]]:
+        """The panels of a column that are shown, those that share a place as tabs together.
+
+        Where there are more than the height holds, the ones at the end share places.
+        """
+        places = [[key] for key in self._shown(area)]
+        if not self.window.isVisible():  # no height is settled yet
+            return places
+        room = self._room()
+        while len(places) > 1 and sum(max(map(self._least, place)) for place in places) > room:
+            single = [number for number, place in enumerate(places) if number and len(place) == 1]
+            at = max(single, default=1)
+            places[at - 1 : at + 1] = [places[at - 1] + places[at]]
+        return places
+
+    def _room(self) -> int:
+        """Height that the two columns have between the bars and above what stands below, in pixels."""
+        window = self.window
+        bars = [bar for bar in window.findChildren(QToolBar) if not bar.isHidden() and not bar.isFloating()]
+        taken = sum(bar.sizeHint().height() for bar in bars) + window.statusBar().sizeHint().height() + MARGIN
+        below = self._shown(Area.BELOW)
+        if below:
+            taken += max(round(self.preset.below * window.height()), *(self._least(key) for key in below))
+        return window.height() - taken
+
+    def _least(self, key: str) -> int:
+        """The least height of a dock with its title and the handle below it, in pixels."""
+        dock = self.docks[key]
+        panel, title = dock.widget(), dock.titleBarWidget()
+        return panel.minimumSize().expandedTo(panel.minimumSizeHint()).height() + title.sizeHint().height() + HANDLE
 
     def standard(self) -> None:
         """Six plots at the left, word, bars and log at the right; the rest hidden."""
@@ -82,7 +115,14 @@ class Arrangement:
             window.resizeDocks(
                 [docks[left_keys[0]], docks[right_keys[0]]], [window.width() - right, right], Qt.Orientation.Horizontal
             )
-        for keys in (left_keys, right_keys):
+        for area in (Area.TIME, Area.SIDE):
+            places = self._places(area)
+            for place in places:
+                for key in place[1:]:
+                    window.tabifyDockWidget(docks[place[0]], docks[key])
+                if len(place) > 1:
+                    docks[place[0]].raise_()
+            keys = [place[0] for place in places]
             shares = [preset.shares.get(key, BY_KEY[key].share) for key in keys]
             heights = [share * window.height() // max(sum(shares), 1) for share in shares]
             window.resizeDocks([docks[key] for key in keys], heights, Qt.Orientation.Vertical)

@@ -7,9 +7,15 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QKeyEvent, QMouseEvent, 
 from PySide6.QtWidgets import QWidget
 
 from app.commands import COMMANDS, PANEL_KEYS, shown_keys
-from app.theme import Theme, font
+from app.theme import Theme, font, scaled
 
-ROW = 25
+ROW = 25  # px, a line
+COLUMN = 270  # px, the narrowest column
+EDGE = 22  # px around everything
+FOOT = 24  # px, the line at the bottom
+
+Entry = tuple[str, str]  # keys, what they do
+Line = str | Entry
 
 
 class ShortcutOverlay(QWidget):
@@ -24,11 +30,13 @@ class ShortcutOverlay(QWidget):
         self.hide()
         parent.installEventFilter(self)
 
-    def groups(self) -> dict[str, list[tuple[str, str]]]:
-        found: dict[str, list[tuple[str, str]]] = {}
+    def groups(self) -> dict[str, list[Entry]]:
+        """Keys and what they do, by group; commands without a key are in the menus only."""
+        found: dict[str, list[Entry]] = {}
         for command in COMMANDS:
-            found.setdefault(command.group, []).append((shown_keys(command), command.text))
-        found["Window"].insert(0, (PANEL_KEYS, "Show / hide panels"))
+            if command.keys:
+                found.setdefault(command.group, []).append((shown_keys(command), command.text))
+        found.setdefault("Panels", []).insert(0, (PANEL_KEYS, "Show / hide panels"))
         found["Looking"] += [("Wheel, drag", "Move in time"), ("Ctrl + wheel", "Stretch time")]
         return found
 
@@ -52,44 +60,67 @@ class ShortcutOverlay(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         self.hide()
 
+    def arrange(self, width: int, height: int) -> tuple[list[list[Line]], int]:
+        """Groups in columns of about equal height, each line a heading or an entry; and the height of a line that
+        makes them fit into a window of ``width`` x ``height`` pixels."""
+        blocks: list[list[Line]] = [[name, *entries, ""] for name, entries in self.groups().items()]
+        total = sum(len(block) for block in blocks)
+        for number in range(1, max(1, (width - 2 * EDGE) // scaled(COLUMN)) + 1):
+            columns: list[list[Line]] = [[] for _ in range(number)]
+            for block in sorted(blocks, key=len, reverse=True):
+                min(columns, key=len).extend(block)
+            longest = max(len(column) for column in columns)
+            if longest * scaled(ROW) <= 0.62 * height:
+                break
+        row = min(scaled(ROW), (height - 2 * EDGE - FOOT) // max(longest, 1))
+        assert sum(len(column) for column in columns) == total
+        return [column[:-1] for column in columns], row
+
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        theme, groups = self.theme, self.groups()
+        theme = self.theme
         veil = QColor(theme.window)
         veil.setAlphaF(0.72)
         painter.fillRect(self.rect(), veil)
-        rows = max(len(rows) for rows in groups.values())
-        width = min(self.width() - 40, 1100)
-        height = 96 + rows * ROW
-        box = QRectF((self.width() - width) / 2, max(10, (self.height() - height) / 2), width, height)
+        columns, row = self.arrange(self.width(), self.height())
+        width = min(self.width() - 16, len(columns) * scaled(COLUMN + 60) + 2 * EDGE)
+        height = max(len(column) for column in columns) * row + 2 * EDGE + FOOT
+        box = QRectF((self.width() - width) / 2, max(4, (self.height() - height) / 2), width, height)
         painter.setPen(QColor(theme.line))
         painter.setBrush(QColor(theme.surface))
         painter.drawRoundedRect(box, 12, 12)
-        column = (width - 48) / len(groups)
-        for number, (name, entries) in enumerate(groups.items()):
-            x, y = box.left() + 24 + number * column, box.top() + 20
-            painter.setFont(font(15, QFont.Weight.DemiBold))
-            painter.setPen(QColor(theme.accent))
-            painter.drawText(QRectF(x, y, column, 24), Qt.AlignmentFlag.AlignLeft, name)
-            for row, (keys, text) in enumerate(entries):
-                self._paint_row(painter, QRectF(x, y + 34 + row * ROW, column - 16, ROW), keys, text)
+        each = (box.width() - 2 * EDGE) / len(columns)
+        for number, lines in enumerate(columns):
+            x, y = box.left() + EDGE + number * each, box.top() + EDGE
+            for place, line in enumerate(lines):
+                self._paint_line(painter, QRectF(x, y + place * row, each - 18, row), line)
         painter.setFont(font(12))
         painter.setPen(QColor(theme.muted))
-        foot = QRectF(box.left(), box.bottom() - 32, box.width(), 24)
+        foot = QRectF(box.left(), box.bottom() - FOOT - 6, box.width(), FOOT)
         painter.drawText(foot, Qt.AlignmentFlag.AlignCenter, "Any key or click closes this")
         painter.end()
 
-    def _paint_row(self, painter: QPainter, area: QRectF, keys: str, text: str) -> None:
-        face = font(12, QFont.Weight.DemiBold)
+    def _paint_line(self, painter: QPainter, area: QRectF, line: Line) -> None:
+        middle = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        size = min(1.0, area.height() / scaled(ROW))
+        if isinstance(line, str):
+            painter.setFont(font(15 * size, QFont.Weight.DemiBold))
+            painter.setPen(QColor(self.theme.accent))
+            painter.drawText(area, middle, line)
+            return
+        keys, text = line
+        face = font(12 * size, QFont.Weight.DemiBold)
         width = max(QFontMetricsF(face).horizontalAdvance(keys) + 12, 28)
-        cap = QRectF(area.left(), area.top() + 2, width, ROW - 5)
+        cap = QRectF(area.left(), area.top() + 2, width, area.height() - 4)
         painter.setPen(QColor(self.theme.line))
         painter.setBrush(QColor(self.theme.raised))
         painter.drawRoundedRect(cap, 4, 4)
         painter.setFont(face)
         painter.setPen(QColor(self.theme.text))
         painter.drawText(cap, Qt.AlignmentFlag.AlignCenter, keys)
-        painter.setFont(font(13))
-        rest = area.adjusted(max(width, 118) + 10, 0, 0, 0)
-        painter.drawText(rest, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+        plain = font(13 * size)
+        painter.setFont(plain)
+        rest = area.adjusted(max(width, scaled(104)) + 10, 0, 0, 0)
+        shown = QFontMetricsF(plain).elidedText(text, Qt.TextElideMode.ElideRight, rest.width())
+        painter.drawText(rest, middle, shown)

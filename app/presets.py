@@ -19,7 +19,7 @@ class Preset:
     title: str
     about: str
     side: float = 0.25
-    side_limits: tuple[int, int] = (270, 640)
+    side_limits: tuple[int, int] = (280, 640)
     below: float = 0.2
     pitch: int = 2
     shares: Mapping[str, int] = field(default_factory=dict)

@@ -47,7 +47,7 @@ class Settings:
         "Text size",
         "Size of all text in the window, at once.",
         low=90,
-        high=130,
+        high=120,
         step=5,
         unit="%",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from PySide6.QtGui import QResizeEvent, QTextDocumentFragment
 from PySide6.QtWidgets import QLabel, QStatusBar
 
 from app.panels.waveform import decibels
@@ -25,9 +26,9 @@ class Health:
     level_word: str = ""
     network: str = ""
     notice: str = ""
-
     board: str = ""  # empty: none is wanted
     board_state: str = "idle"
+
 
 _TIPS = {
     "source": "What is heard, and whether it delivers",
@@ -35,9 +36,12 @@ _TIPS = {
     "load": "Share of the time that the network computes: at 100 % it could not keep up",
     "lost": "Samples lost between the device and the network, and overflows that the device reported; both should be 0",
     "level": "Loudest level (RMS of 10 ms) of the last 1.5 s against the range that the network was trained on",
-    "network": "Network and the first digits of the SHA-256 of its weights",
     "board": "The FPGA board, or the program that stands for one (B opens its dialog)",
+    "network": "Network and the first digits of the SHA-256 of its weights",
 }
+GIVES_WAY = ("hop", "load", "level", "network")
+"""Fields in the order in which they leave a bar that is too narrow; all others stay."""
+SPACING = 8  # px between fields
 
 
 class StatusBar(QStatusBar):
@@ -48,10 +52,12 @@ class StatusBar(QStatusBar):
         self.setSizeGripEnabled(False)
         self.lamp = QLabel("●")
         self.fields = {name: QLabel("") for name in _TIPS}
+        self.lamp.setAccessibleName("state")
         self.addWidget(self.lamp)
         for name, label in self.fields.items():
             label.setToolTip(_TIPS[name])
-            label.setAccessibleName(_TIPS[name])
+            label.setAccessibleName(name)
+            label.setAccessibleDescription(_TIPS[name])
             if name == "network":
                 self.addPermanentWidget(label)
             else:
@@ -78,8 +84,10 @@ class StatusBar(QStatusBar):
 
         def put(name: str, caption: str, value: str) -> None:
             text = f'<span style="color:{t.muted}">{caption}</span> {value}' if value else ""
-            if self.fields[name].text() != text:
-                self.fields[name].setText(text)
+            label = self.fields[name]
+            if label.text() != text:
+                label.setText(text)
+                label.setAccessibleName(f"{caption or name}: {QTextDocumentFragment.fromHtml(value).toPlainText()}")
 
         put("source", "", health.source)
         if health.hop_median is None or health.hop_p99 is None:
@@ -92,7 +100,24 @@ class StatusBar(QStatusBar):
         figures = f"{health.dropped} · overflows {health.overflows}"
         put("lost", "dropped", f'<span style="color:{t.bad}"><b>{figures}</b></span>' if lost else figures)
         put("level", "loudest", f"{decibels(health.level)} {health.level_word}" if health.level is not None else "")
-        put("network", "", health.notice or health.network)
         lamp = {"good": "●", "warn": "▲", "bad": "✗"}.get(health.board_state, "○")
         shade = {"good": t.good, "warn": t.warn, "bad": t.bad}.get(health.board_state, t.muted)
         put("board", "board", f'<span style="color:{shade}">{lamp}</span> {health.board}' if health.board else "")
+        put("network", "", health.notice or health.network)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Show as many fields as there is room for, whole: what matters least gives way first."""
+        needed = {name: label.sizeHint().width() + SPACING for name, label in self.fields.items() if label.text()}
+        room = self.width() - self.lamp.sizeHint().width() - 4 * SPACING
+        for name in GIVES_WAY:
+            if sum(needed.values()) <= room:
+                break
+            needed.pop(name, None)
+        for name, label in self.fields.items():
+            if label.isHidden() is (name in needed):
+                label.setVisible(name in needed)

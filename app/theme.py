@@ -220,6 +220,14 @@ def _style_sheet(theme: Theme) -> str:
     QToolButton#choice {{ background: {t.raised}; border-color: {t.line}; padding-right: 20px; }}
     QToolButton#choice:hover, QToolButton#choice:focus {{ border-color: {t.accent}; }}
     QToolButton::menu-indicator {{ subcontrol-position: right center; right: 6px; width: 9px; }}
+    QToolButton#plain::menu-indicator {{ image: none; width: 0; }}
+    QPushButton {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line}; border-radius: 6px;
+                   padding: 5px 14px; }}
+    QPushButton:hover, QPushButton:focus {{ border-color: {t.accent}; }}
+    QPushButton:pressed {{ background: {t.surface}; }}
+    QPushButton:default {{ background: {t.accent}; color: {t.on_accent}; border-color: {t.accent}; }}
+    QPushButton:default:focus {{ border-color: {t.text}; }}
+    QPushButton:disabled {{ color: {t.muted}; }}
     QToolButton#offer {{ border-color: {t.accent}; padding: 2px 10px; }}
     QToolButton#title {{ padding: 1px; border-radius: 4px; }}
     QDockWidget {{ border: none; }}

@@ -266,7 +266,7 @@ def test_shortcut_overlay_names_every_command(open_window: OpenWindow, qtbot) ->
     qtbot.keyClick(window, Qt.Key.Key_F1)
     assert window.overlay.isVisible()
     listed = [text for entries in window.overlay.groups().values() for _, text in entries]
-    assert all(command.text in listed for command in COMMANDS)
+    assert all(command.text in listed for command in COMMANDS if command.keys)
     qtbot.keyClick(window.overlay, Qt.Key.Key_Escape)
     assert not window.overlay.isVisible()
 
