@@ -143,11 +143,12 @@ def run(
 ) -> Report:
     """Stream ``audio``, each stream from reset, to a connected board that runs ``image``.
 
-    Raises BoardLostError when the board is lost on the way.
+    Every field that the board can send is asked for. Raises BoardLostError when the board is lost on the way.
     """
     engine = FixedEngine(image)
     engine.warm_up(progress)
     report = Report(client.info)
+    client.set_mode(1, client.info.mask)
     _alone(client, report, engine, next(iter(audio.values()))[: _SINGLE * HOP])
     spent = 0.0
     for name, samples in audio.items():

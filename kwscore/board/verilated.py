@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +25,6 @@ from kwscore.board.errors import BoardError
 from kwscore.board.protocol import Type
 from kwscore.board.sources import build_id, device_sources, rtl_folder
 
-_HARNESS = ("nm_board.cpp", "line.h")
 _TOOLS = ("verilator", "g++", "make")
 _PACKAGES = "verilator g++ make"
 _BUILD_LIMIT = 900.0  # seconds
@@ -35,79 +35,99 @@ _COMPILER = "-O3 -march=native"
 _TAG = int.from_bytes(b"RTL ", "little")
 
 
+@dataclass(frozen=True)
+class Program:
+    """A module Verilated with a main program around it. ``harness``: files of ``rtl/sim``, the C++ source first."""
+
+    top: str
+    harness: tuple[str, ...]
+    sources: tuple[Path, ...]
+    parameters: tuple[str, ...] = ()
+    defines: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+    def path(self) -> Path:
+        """Where it is kept: the name tells everything that it is made of."""
+        digest = hashlib.sha256(
+            repr((_OPTIONS, _COMPILER, self.top, self.parameters, self.defines, self.options)).encode()
+        )
+        for path in [*self.sources, *(rtl_folder() / "sim" / name for name in self.harness)]:
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        for tool in ("verilator", "g++"):
+            digest.update(subprocess.run([tool, "--version"], capture_output=True, check=False).stdout)
+        digest.update(f"{platform.machine()}{_processor()}".encode())
+        stem = Path(self.harness[0]).stem
+        return user_cache_path("kwscope") / "verilated" / f"{stem}-{digest.hexdigest()[:16]}"
+
+    def build(self, progress: Callable[[str], None] | None = None) -> Path:
+        """The program, built now where it has to be. Raises BoardError where a tool is missing or the build fails."""
+        if missing := missing_tools():
+            raise BoardError(
+                f"The board rtl needs {' and '.join(missing)}, not installed here: sudo apt-get install {_PACKAGES}; "
+                "the board sim needs neither."
+            )
+        program = self.path()
+        if program.is_file():
+            return program
+        if progress:
+            progress("Building the hardware description with Verilator (once, some seconds) ...")
+        begin = time.monotonic()
+        try:
+            program.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix="build-", dir=program.parent) as folder:
+                self._compile(Path(folder), program.name)
+                os.replace(Path(folder) / program.name, program)
+        except OSError as error:
+            raise BoardError(
+                f"The board rtl cannot be built in {program.parent}: {error.strerror or error}."
+            ) from error
+        if progress:
+            progress(f"The hardware description is built ({time.monotonic() - begin:.0f} s).")
+        return program
+
+    def _compile(self, folder: Path, name: str) -> None:
+        rtl = rtl_folder()
+        command = [
+            *("verilator", "--cc", "--exe", "--build", *_OPTIONS, *self.options, "-LDFLAGS", "-lutil"),
+            # Verilator's own makefile would compile for size, whatever the flags before.
+            *("-MAKEFLAGS", f"OPT_FAST='{_COMPILER}' OPT_GLOBAL='{_COMPILER}'"),
+            *("-CFLAGS", " ".join((_COMPILER, *(f"-D{define}" for define in self.defines)))),
+            *(f"-I{rtl / 'mem'}", f"-I{rtl / 'link'}", "--top-module", self.top, "--Mdir", str(folder), "-o", name),
+            *(f"-G{parameter}" for parameter in self.parameters),
+            *(str(rtl / "sim" / self.harness[0]), *(str(path) for path in self.sources if path.suffix == ".v")),
+        ]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_BUILD_LIMIT, check=False)
+        except subprocess.TimeoutExpired:
+            raise BoardError(f"Building the board rtl took over {_BUILD_LIMIT:.0f} s: use the board sim.") from None
+        if done.returncode or not (folder / name).is_file():
+            errors = [line for line in (done.stderr + done.stdout).splitlines() if "rror" in line]
+            reason = errors[0].strip() if errors else f"exit status {done.returncode}"
+            raise BoardError(f"Verilator cannot build the board rtl ({reason}): update it, or use the board sim.")
+
+
 def missing_tools() -> list[str]:
     """What building needs and is not installed."""
     return [tool for tool in _TOOLS if shutil.which(tool) is None]
 
 
-def is_built() -> bool:
-    """Whether the program of these very sources is in the cache. Raises BoardError where there are no sources."""
-    return not missing_tools() and _program().is_file()
-
-
-def build(progress: Callable[[str], None] | None = None) -> Path:
-    """The program that serves the board, built now where it has to be; ``progress`` is told what takes long.
-
-    Raises BoardError where a tool is missing or the build fails.
-    """
+def board_program() -> Program:
+    """``nm_device`` behind a port. Raises BoardError where the sources are not here, or the system has no ports."""
     if sys.platform == "win32":
         raise BoardError("The board rtl needs Linux or macOS (on Windows: WSL): use the board sim here.")
-    rtl_folder()
-    if missing := missing_tools():
-        raise BoardError(
-            f"The board rtl needs {' and '.join(missing)}, not installed here: sudo apt-get install {_PACKAGES}; "
-            "the board sim needs neither."
-        )
-    program = _program()
-    if program.is_file():
-        return program
-    if progress:
-        progress("Building the hardware description with Verilator (once, some seconds) ...")
-    begin = time.monotonic()
-    try:
-        program.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="build-", dir=program.parent) as folder:
-            _compile(Path(folder))
-            os.replace(Path(folder) / "nm_board", program)
-    except OSError as error:
-        raise BoardError(f"The board rtl cannot be built in {program.parent}: {error.strerror or error}.") from error
-    if progress:
-        progress(f"The hardware description is built ({time.monotonic() - begin:.0f} s).")
-    return program
+    word = int.from_bytes(build_id(), "little")
+    return Program(
+        "nm_device",
+        ("nm_board.cpp", "line.h"),
+        tuple(device_sources()),
+        (f"BUILD=64'h{word:016x}", f"TAG=32'h{_TAG:08x}"),
+        (f"KWS_TYPE_PCM_FRAME={Type.PCM_FRAME:d}",),
+    )
 
 
-def _compile(folder: Path) -> None:
-    rtl = rtl_folder()
-    sources = [str(path) for path in device_sources() if path.suffix == ".v"]
-    build_word = int.from_bytes(build_id(), "little")
-    command = [
-        *("verilator", "--cc", "--exe", "--build", *_OPTIONS, "-LDFLAGS", "-lutil"),
-        # Verilator's own makefile would compile for size, whatever the flags before.
-        *("-MAKEFLAGS", f"OPT_FAST='{_COMPILER}' OPT_GLOBAL='{_COMPILER}'"),
-        *("-CFLAGS", f"{_COMPILER} -DKWS_TYPE_PCM_FRAME={Type.PCM_FRAME:d}"),
-        *(f"-I{rtl / 'mem'}", f"-I{rtl / 'link'}", "--top-module", "nm_device", "--Mdir", str(folder)),
-        *(f"-GBUILD=64'h{build_word:016x}", f"-GTAG=32'h{_TAG:08x}", "-o", "nm_board"),
-        *(str(rtl / "sim" / "nm_board.cpp"), *sources),
-    ]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_BUILD_LIMIT, check=False)
-    except subprocess.TimeoutExpired:
-        raise BoardError(f"Building the board rtl took longer than {_BUILD_LIMIT:.0f} s: use the board sim.") from None
-    if done.returncode or not (folder / "nm_board").is_file():
-        errors = [line for line in (done.stderr + done.stdout).splitlines() if "rror" in line]
-        reason = errors[0].strip() if errors else f"exit status {done.returncode}"
-        raise BoardError(f"Verilator cannot build the board rtl ({reason}): update Verilator, or use the board sim.")
-
-
-def _program() -> Path:
-    digest = hashlib.sha256(build_id())
-    for name in _HARNESS:
-        digest.update((rtl_folder() / "sim" / name).read_bytes())
-    for tool in ("verilator", "g++"):
-        version = subprocess.run([tool, "--version"], capture_output=True, text=True, check=False).stdout
-        digest.update(version.encode())
-    digest.update(f"{_OPTIONS}{_COMPILER}{platform.machine()}{_processor()}".encode())
-    return user_cache_path("kwscope") / "verilated" / f"nm_board-{digest.hexdigest()[:16]}"
+def is_built() -> bool:
+    """Whether the program of these very sources is in the cache. Raises BoardError where there are no sources."""
+    return not missing_tools() and board_program().path().is_file()
 
 
 def _processor() -> str:
@@ -134,7 +154,7 @@ class VerilatedBoard:
         kind: Literal["pty", "socket"] = "pty",
         progress: Callable[[str], None] | None = None,
     ) -> None:
-        program = build(progress)
+        program = board_program().build(progress)
         self._folder = tempfile.TemporaryDirectory(prefix="kwscope-board-") if link is None else None
         where = link or Path(self._folder.name if self._folder else "") / "board"
         arguments = ["--link", str(where)] if kind == "pty" else ["--tcp", "0"]

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from kwscore.board.signals import streams
 from kwscore.board.sources import rtl_folder
 from kwscore.board.verilated import Program
+from kwscore.constants import HOP, SAMPLE_RATE, WINDOW
 from kwscore.errors import KWScopeError
 from kwscore.fixed import layout as at
 from kwscore.fixed.calibrate import load_image
@@ -93,8 +94,8 @@ def check(dump: Path, image: Image, samples: NDArray[np.int16], checked: Checked
             assert process.stdout is not None
             made = runs(process.stdout)  # type: ignore[arg-type]
             compare_run(machine.run("INIT"), next(made))
-            for trace, records in zip(engine.visit(samples), made, strict=True):
-                end = 512 + 160 * (position >= 512) + (position - 512 if position >= 512 else 0)
+            for frame, (trace, records) in enumerate(zip(engine.visit(samples), made, strict=True)):
+                end = WINDOW + HOP * frame
                 machine.push(samples[position:end])
                 position = end
                 _compare_frame(machine, trace, image.sizes, records, checked)
@@ -129,7 +130,7 @@ def main() -> int:
         dump = program().build(print)
         for name, samples in streams(given.seconds).items():
             check(dump, image, samples, checked)
-            print(f"{name}: {len(samples) / 16000:.1f} s equal, {checked.frames} frames so far", flush=True)
+            print(f"{name}: {len(samples) / SAMPLE_RATE:.1f} s equal, {checked.frames} frames so far", flush=True)
     except AssertionError as difference:
         print(f"NOT equal: {difference}")
         return 1

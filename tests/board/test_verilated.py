@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -167,28 +168,30 @@ def test_it_ends_with_its_owner(tmp_path: Path) -> None:
 
 
 def test_it_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    verilated.build()
+    program = verilated.board_program()
+    program.build()
     told: list[str] = []
-    monkeypatch.setattr(verilated, "_compile", lambda folder: told.append("again"))
-    assert verilated.build(told.append).is_file()
+    monkeypatch.setattr(verilated.Program, "_compile", lambda *_: told.append("again"))
+    assert program.build(told.append) == program.path()
     assert verilated.is_built()
     assert told == []
+    other = replace(program, parameters=("TAG=32'h0",))
+    assert other.path() != program.path()
 
 
 def test_sources_that_do_not_compile_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "nm_device.v").write_text("module nm_device; nonsense endmodule\n")
-    monkeypatch.setattr(verilated, "device_sources", lambda: [tmp_path / "nm_device.v"])
     monkeypatch.setattr(verilated, "user_cache_path", lambda _: tmp_path / "cache")
-    monkeypatch.setattr(verilated, "build_id", lambda: bytes(8))
+    broken = replace(verilated.board_program(), sources=(tmp_path / "nm_device.v",), parameters=())
     with pytest.raises(BoardError, match=r"cannot build the board rtl \(%Error.*use the board sim"):
-        verilated.build()
+        broken.build()
     assert list((tmp_path / "cache" / "verilated").iterdir()) == []
 
 
 def test_without_tools_it_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(BoardError, match=r"needs verilator and g\+\+ and make.*apt-get install.*board sim"):
-        verilated.build()
+        verilated.board_program().build()
 
 
 def test_without_sources_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
