@@ -30,6 +30,7 @@ from kwscore.cli import (
     models,
     reproduce,
     session,
+    soak,
     train,
     window,
 )
@@ -75,6 +76,7 @@ def _commands() -> None:
     app.command()(models.models)
     app.command()(devices.devices)
     app.command()(bench.bench)
+    app.command(short_help="Measure the window under load.")(soak.soak)
     app.command(short_help="Train a network on Speech Commands.")(train.train)
     app.command(short_help="Train a teacher for --teacher.")(train.train_teacher)
     app.command(short_help="Accuracy in every condition.")(evaluate.evaluate)
