@@ -127,6 +127,8 @@ class Soak(QObject):
         self.ticks += 1
 
     def _ready(self) -> None:
+        if self.figures:
+            return  # begun already
         self.figures["start_s"] = time.time() - self.order.began
         if self.order.everything:
             self.controller.set_engines(EngineChoice(Kind.FLOAT, Reference(Kind.INTEGER)))

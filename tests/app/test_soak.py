@@ -103,7 +103,7 @@ class Batch:
 
 def test_lost_samples_are_found() -> None:
     worker = type("W", (), {"runner": FakeRunner()})()
-    watch = Watch(type("C", (), {"worker": worker})())  # type: ignore[arg-type]
+    watch = Watch(type("C", (), {"worker": worker})())
     for position, samples in ((0, 160), (160, 480), (640, 160)):
         watch.hear(Batch(position, samples))  # type: ignore[arg-type]
     assert (watch.lost, watch.samples, watch.longest) == (0, 800, 480)
