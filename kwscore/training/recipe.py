@@ -159,12 +159,36 @@ def recipe_from_dict(given: dict[str, Any]) -> TrainingRecipe:
 
 def load_recipe(path: Path | None, overrides: dict[str, Any]) -> TrainingRecipe:
     """The default recipe, changed by a JSON file and then by ``overrides``."""
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise KWScopeError(f"--recipe {path} cannot be read as JSON ({error}).") from None
-        if not isinstance(values, dict):
-            raise KWScopeError(f"--recipe {path} must hold one JSON object.")
-    return recipe_from_dict({**values, **overrides})
+    return recipe_from_dict({**_fields(path), **overrides})
+
+
+def load_recipes(queue: Path, path: Path | None, overrides: dict[str, Any]) -> list[TrainingRecipe]:
+    """The recipes of a queue: a JSON list whose entries are names of networks or objects of recipe fields.
+
+    ``path`` and ``overrides`` as for ``load_recipe``; an entry's own fields go over the file's, ``overrides`` over all.
+    """
+    entries = _read_json(queue, "--queue")
+    if not isinstance(entries, list) or not entries:
+        raise KWScopeError(f"--queue {queue} must hold a JSON list of names of networks, or of recipes.")
+    common = _fields(path)
+    recipes = []
+    for entry in entries:
+        own = {"name": entry} if isinstance(entry, str) else entry
+        if not isinstance(own, dict) or not isinstance(own.get("name"), str):
+            raise KWScopeError(f"--queue {queue} has an entry that is neither a name nor a recipe with a 'name'.")
+        recipes.append(recipe_from_dict({**common, **own, **overrides}))
+    return recipes
+
+
+def _fields(path: Path | None) -> dict[str, Any]:
+    values = _read_json(path, "--recipe") if path is not None else {}
+    if not isinstance(values, dict):
+        raise KWScopeError(f"--recipe {path} must hold one JSON object.")
+    return values
+
+
+def _read_json(path: Path, option: str) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise KWScopeError(f"{option} {path} cannot be read as JSON ({error}).") from None
