@@ -10,9 +10,11 @@ import pytest
 import soundfile
 from typer.testing import CliRunner, Result
 
+from kwscore.audio.level import NOMINAL_SPEECH_DBFS
 from kwscore.cli.main import app
 from kwscore.constants import SAMPLE_RATE
 from kwscore.models.calibration import PROFILES
+from kwscore.stream.calibrator import SECOND_BELOW_ACTIVE_DB
 from tests.data.corpus import make_corpus
 
 
@@ -33,7 +35,7 @@ def test_a_silence_is_measured(checkpoint: Path, hiss: Path) -> None:
     record = json.loads(result.stdout)
     assert record["noise"]["level_dbfs"] == pytest.approx(-40.0, abs=0.3)
     assert record["noise"]["seconds"] == pytest.approx(1.0, abs=0.02)
-    assert record["snr_db"] == pytest.approx(-25.0 - 4.0 + 40.0, abs=0.3)
+    assert record["snr_db"] == pytest.approx(NOMINAL_SPEECH_DBFS - SECOND_BELOW_ACTIVE_DB + 40.0, abs=0.3)
     assert record["before"][0] == pytest.approx(PROFILES["v1"]["default"])
     text = kwscope("calibrate", hiss, "--model", checkpoint, "--law", "profile").stdout
     assert "light" in text
