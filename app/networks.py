@@ -35,12 +35,12 @@ def _standard_network() -> str:
 
 def load_engine(name: str, progress: Callable[[str], None]) -> tuple[Engine, tuple[float, float] | None]:
     """The float engine of a network (empty: the standard one), compiled, and the levels it was trained on."""
-    from kwscore.models.checkpoint import load_arrays
+    from kwscore.models.checkpoint import read_checkpoint
     from kwscore.stream.choose import load_engine as load
     from kwscore.stream.engine import StreamEngine
 
     wanted = name or _standard_network()
-    _, _, card = load_arrays(wanted)
+    _, _, card = read_checkpoint(wanted)
     engine = load(wanted)
     if isinstance(engine, StreamEngine):
         engine.warm_up(progress)

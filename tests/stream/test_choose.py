@@ -35,3 +35,12 @@ def test_a_damaged_file(tmp_path: Path) -> None:
     path.write_bytes(b"garbage")
     with pytest.raises(KWScopeError, match=r"net\.safetensors"):
         load_engine(path)
+
+
+def test_a_convolutional_baseline_runs_in_windows(tmp_path: Path) -> None:
+    net = create_model("BC-ResNet-1").eval()
+    path = save_checkpoint(net, tmp_path / "BC-ResNet-1.safetensors", {})
+    engine = load_engine(path)
+    assert isinstance(engine, WindowEngine)
+    pcm = varied(1.2)
+    assert_equal_records(engine.process(pcm), WindowEngine(net).process(pcm))
