@@ -81,6 +81,13 @@ class Settings:
         "Listen from the start",
         "Begin to listen to the last source when the window opens. Off: wait for Start (Space).",
     )
+    noise_folder: str = preference(
+        "",
+        "Listening",
+        "Folder of noise recordings",
+        "Its recordings are offered as noise beside the five that come with KWScope.",
+        folder=True,
+    )
     source: str = ""
     model: str = ""
     geometry: str = ""
@@ -123,8 +130,8 @@ def load(folder: Path | None = None) -> tuple[Settings, str]:
     path = (folder or config_folder()) / FILE
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return Settings(), ""
+    except (FileNotFoundError, NotADirectoryError):
+        return Settings(), ""  # whether a folder can be made there is for probe to say
     except (OSError, UnicodeDecodeError) as error:
         return Settings(), _set_aside(path, f"could not be read ({_reason(error)})")
     try:

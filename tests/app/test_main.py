@@ -124,3 +124,38 @@ def test_sigterm_closes_in_order(open_window: OpenWindow, qtbot: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         qtbot.waitUntil(lambda: not window.isVisible())
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_probe_that_fails_is_said_in_the_window(
+    qapp: object, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings folder cannot be written: the live window says so at the start, before anything is lost."""
+    from PySide6.QtCore import QTimer
+
+    from app import main as module
+    from app.controller import Controller
+    from app.window import MainWindow
+    from tests.app.fakes import Device, LoudnessEngine, loads
+
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("KWSCOPE_CONFIG_DIR", str(tmp_path / "file" / "folder"))
+    seen: list[str] = []
+
+    def controller(*given: Any, **named: Any) -> Controller:
+        return Controller(*given, **named, build_source=lambda choice: Device(), load_engine=loads(LoudnessEngine()))
+
+    class Window(MainWindow):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            self.ready.connect(lambda: QTimer.singleShot(0, self.look))
+
+        def look(self) -> None:
+            seen.append(self.banner.text() if self.banner_bar.isVisible() else "")
+            self.close()
+
+    monkeypatch.setattr(module, "Controller", controller)
+    monkeypatch.setattr(module, "MainWindow", Window)
+    assert run(source="mic") == 0
+    (sentence,) = seen
+    assert "KWSCOPE_CONFIG_DIR" in sentence
+    assert str(tmp_path / "file" / "folder") in sentence

@@ -345,3 +345,31 @@ def test_the_library_is_imported_only_when_a_device_is_wanted():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_channels_that_cancel_are_said_and_the_first_is_heard(make, sound):
+    """One channel inverted, a common wiring fault: the mean would be silence."""
+    sound.accepts = lambda rate, channels: channels == 2
+    mic = make()
+    mic.start()
+    (stream,) = sound.streams
+    assert (stream.options["channels"], stream.options["samplerate"]) == (2, 48_000)
+    tone = 0.25 * np.sin(2 * np.pi * 440 * np.arange(48_000) / 48_000)
+    for at in range(0, len(tone), 480):
+        stream.push(np.stack((tone[at : at + 480], -tone[at : at + 480]), axis=1))
+    heard = mic.read().astype(float) / 32768
+    status = mic.status()
+    assert status.state is SourceState.RUNNING
+    assert status.message == "The channels of Default microphone cancel each other: only the first is used."
+    assert np.sqrt(2 * np.mean(heard[-3200:] ** 2)) == pytest.approx(0.25, rel=0.01)
+
+
+def test_channels_that_agree_are_not_remarked_upon(make, sound):
+    sound.accepts = lambda rate, channels: channels == 2
+    mic = make()
+    mic.start()
+    tone = 0.25 * np.sin(2 * np.pi * 440 * np.arange(48_000) / 48_000)
+    for at in range(0, len(tone), 480):
+        sound.streams[0].push(np.stack((tone[at : at + 480], tone[at : at + 480] / 2), axis=1))
+    mic.read()
+    assert mic.status().message == ""
