@@ -22,6 +22,8 @@ from app.experiment import ExperimentFeature
 from app.feature import Feature
 from app.moments import Moments
 from app.panels.bars import BarsPanel
+from app.noise_feature import NoiseFeature
+from app.noise_panel import NoisePanel
 from app.panels.comparison import ComparedLogitsPanel, ComparedPosteriorsPanel, DifferencePanel
 from app.panels.comparison_figures import ComparisonPanel
 from app.panels.delta import DeltaPanel
@@ -118,6 +120,7 @@ PANELS: tuple[PanelSpec, ...] = (
     PanelSpec("compared_posteriors", lambda w: ComparedPosteriorsPanel(w.theme, w.feed), Area.TIME, 16, (FPGA,)),
     PanelSpec("compared_logits", lambda w: ComparedLogitsPanel(w.theme, w.feed), Area.TIME, 16, (FPGA,)),
     PanelSpec("difference", lambda w: DifferencePanel(w.theme, w.feed), Area.TIME, 14, (FPGA,)),
+    PanelSpec("noise", lambda w: NoisePanel(w.theme, w.settings.noise_folder), Area.BEHIND, presets=()),
     PanelSpec(
         "comparison",
         lambda w: ComparisonPanel(w.theme, w.feed),
@@ -130,7 +133,16 @@ PANELS: tuple[PanelSpec, ...] = (
 )
 """Time panels from top to bottom, then the others. Ctrl+1 to Ctrl+9 are the first nine."""
 
-FEATURES: tuple[Callable[[MainWindow], Feature], ...] = (EngineFeature, Cursor, Moments, Clean, Tour, ExperimentFeature)
+FEATURES: tuple[Callable[[MainWindow], Feature], ...] = (
+    EngineFeature,
+    NoiseFeature,
+    Cursor,
+    Moments,
+    Clean,
+    Captions,
+    Tour,
+    ExperimentFeature,
+)
 """Parts without a panel, made in this order once the window is built."""
 
 BY_KEY = {spec.key: spec for spec in PANELS}

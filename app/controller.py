@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app import networks
 from app.boards import Boards, OpenBoard, open_board
@@ -18,17 +19,22 @@ from app.engines import EngineChoice, EngineSet, Workshop
 from app.feed import HELD, Mark
 from app.history_feed import HistoryFeed
 from app.listening import Listening, in_thread
+from app.noise import Noise
 from app.sources import DEMO, Choice
 from app.statusbar import Health
 from app.worker import Attached, Compared, Detected, Notice, Worker
 from kwscore.audio.devices import InputDevice
 from kwscore.audio.level import judge_level
+from kwscore.audio.monitor import Monitor
 from kwscore.audio.source import Source
 from kwscore.errors import KWScopeError
 from kwscore.stream.deferred import DeferredEngine
 from kwscore.stream.detection import DetectionSettings
-from kwscore.stream.runner import Batch, Mixer
+from kwscore.stream.runner import Batch
 from kwscore.stream.telemetry import Engine
+
+if TYPE_CHECKING:
+    from kwscore.audio.mixing import StreamingMixer
 
 CLOSE_DEADLINE = 1.5  # s
 log = logging.getLogger(__name__)
@@ -117,6 +123,7 @@ class Controller:
         load_engine: LoadEngine | None = None,
         load_integer: Callable[[str, Progress], Engine] | None = None,
         open_board: OpenBoard = open_board,
+        monitor: Monitor | None = None,
     ) -> None:
         self.network_choice = network
         self.network_name = network
@@ -129,6 +136,7 @@ class Controller:
         self.worker = Worker()
         self.worker.settings = self.detection
         self.boards = Boards(open_board)
+        self.noise = Noise(self.worker.events, self.set_mixer, self.listen_in, monitor)
         self._listening = Listening(choice, self.worker.events, self._hear, build_source, fall_back)
         self._load_engine = load_engine or networks.load_engine
         self._workshop = Workshop(
@@ -193,7 +201,7 @@ class Controller:
         self.detection = self.feed.settings = settings
         self.worker.post(lambda: self.worker.use_settings(settings))
 
-    def set_mixer(self, mixer: Mixer | None) -> None:
+    def set_mixer(self, mixer: StreamingMixer | None) -> None:
         """Mix noise in from the next sample on; it stays over sources and resets."""
         self.worker.post(lambda: self.worker.use_mixer(mixer))
 
@@ -316,7 +324,11 @@ class Controller:
         self._network_token += 1
         ends = time.monotonic() + CLOSE_DEADLINE
         self.worker.leave()
-        closing = [self._listening.close(), in_thread("kwscope-board", lambda: self.boards.close(for_good=True))]
+        closing = [
+            self._listening.close(),
+            in_thread("kwscope-monitor", self.noise.close),
+            in_thread("kwscope-board", lambda: self.boards.close(for_good=True)),
+        ]
         self._retire(self._engines, None)
         self.worker.join(max(0.0, ends - time.monotonic()))
         for thread in closing:
@@ -373,9 +385,10 @@ class Controller:
 
     def _take(self, event: object) -> list[object]:
         """Follow up on one event; return what the window should know."""
-        said = self._listening.take(event)
-        if said is not None:
-            return said
+        for part in (self._listening, self.noise):
+            said = part.take(event)
+            if said is not None:
+                return said
         if isinstance(event, Attached):
             self.feed.attach(event.history, event.source, event.base, event.engine.expert_names)
             return []
@@ -421,6 +434,7 @@ class Controller:
         return said
 
     def _use(self, engines: EngineSet, event: _Loaded) -> None:
+        self.noise.prepare()  # which takes the interpreter's time, so not before there is a network
         old, self._engines = self._engines, engines
         self.engine_choice = engines.choice
         self.network_choice = event.name

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.engines import EngineSet
 from kwscore.audio.source import Source
@@ -17,8 +18,11 @@ from kwscore.stream.comparison import Comparison
 from kwscore.stream.deferred import DeferredEngine
 from kwscore.stream.detection import DetectionSettings, Detector, Event
 from kwscore.stream.history import History
-from kwscore.stream.runner import Batch, Mixer, Runner
+from kwscore.stream.runner import Batch, Runner
 from kwscore.stream.telemetry import Engine
+
+if TYPE_CHECKING:
+    from kwscore.audio.mixing import StreamingMixer
 
 RISE = 0.1  # posterior from which on a word counts as rising
 LONGEST_RISE = 300  # columns
@@ -82,7 +86,7 @@ class Worker(threading.Thread):
         self.history: History | None = None
         self.settings = DetectionSettings()
         self.comparison: Comparison | None = None
-        self.mixer: Mixer | None = None
+        self.mixer: StreamingMixer | None = None
         self.listeners: tuple[Callable[[Batch], None], ...] = ()
         """Called in the engine thread with every step's batch, after the history has it; exchange the whole tuple."""
         self._engines: EngineSet | None = None
@@ -156,7 +160,7 @@ class Worker(threading.Thread):
         else:
             self._begin()
 
-    def use_mixer(self, mixer: Mixer | None) -> None:
+    def use_mixer(self, mixer: StreamingMixer | None) -> None:
         """Mix noise in from the next sample on; None: hear the source as it is."""
         self.mixer = mixer
         if self.runner is not None:
@@ -177,6 +181,8 @@ class Worker(threading.Thread):
             return
         engines = self._engines
         base = self._source.status().position
+        if self.mixer is not None:
+            self.mixer.reset()  # speech level and counters are of what is heard from now on
         # A history of its own for every beginning: what the window still reads of the last one stays as it is.
         self.history = History.for_engine(engines.engine)
         self.runner = Runner(

@@ -19,7 +19,7 @@ from kwscore.constants import LABELS
 from kwscore.stream.comparison import FIRST, SECOND, Comparison, ComparisonView
 
 LATE = 40  # columns painted again with every frame: a board answers later than software
-ALONE = "Choose a second engine (Engine, above) to see both here"
+ALONE = "Choose a second engine (Shift+E, or the engine menu above) to see both here"
 NOTHING = 0.006
 LEAST, MOST = -11.0, 4.0  # powers of two of a logit difference: half a step of the integer logits is 2^-10
 
@@ -27,7 +27,7 @@ LEAST, MOST = -11.0, 4.0  # powers of two of a logit difference: half a step of 
 class ComparedPanel(TimePanel):
     """The base: hands the comparison's columns to ``paint_pair`` and paints late answers where they belong."""
 
-    empty = ALONE
+    empty = "Press Start (Space); with a second engine (Shift+E) both are shown here"
 
     def __init__(self, theme: Theme, feed: HistoryFeed) -> None:
         super().__init__(theme, feed)

@@ -50,7 +50,12 @@ class SpeechReference:
 
     @property
     def dbfs(self) -> float:
-        return self._level if self._level >= self.AUDIBLE else self.nominal
+        return self._level if self.heard else self.nominal
+
+    @property
+    def heard(self) -> bool:
+        """Whether ``dbfs`` was measured; else it is the nominal one."""
+        return self._level >= self.AUDIBLE
 
     def process(self, hop: NDArray[np.generic]) -> None:
         """Take one hop, (160,)."""
@@ -114,6 +119,11 @@ class StreamingMixer:
     def reference_dbfs(self) -> float:
         """The speech level that the SNR refers to now."""
         return self._speech.dbfs if self.reference == "speech" else float(self.reference)
+
+    @property
+    def speech_heard(self) -> bool:
+        """Whether speech has been heard, so that "speech" refers to a measured level."""
+        return self._speech.heard
 
     @property
     def noise_dbfs(self) -> float:
