@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from kwscore.board import handshake, ports
 from kwscore.board.connection import Connection
 from kwscore.board.errors import BoardError, BoardLostError, ProtocolError
+from kwscore.board.flight import Flight, HopResult
 from kwscore.board.framing import DELIMITER, Frame
 from kwscore.board.protocol import (
     DEFAULT_BAUD,
@@ -40,7 +40,6 @@ from kwscore.board.protocol import (
     parse_answer,
     to_wire,
 )
-from kwscore.constants import HOP
 
 
 class State(Enum):
@@ -61,15 +60,6 @@ class Timing:
     silence: float = 0.25  # without a RESULT until the board is asked whether it lives
     retry: float = 1.0  # between attempts to get a lost board back
     hop: float = 3.0  # a hop's result at the latest, whatever happens
-
-
-@dataclass(frozen=True, slots=True)
-class HopResult:
-    """The answer to one hop. ``result`` is None when it was lost on the line; ``round_trip`` in seconds."""
-
-    hop: int
-    result: Result | None
-    round_trip: float
 
 
 class BoardClient:
@@ -103,7 +93,6 @@ class BoardClient:
         self.timing = timing or Timing()
         self.reason = ""
         """Why the board is not at hand, one sentence; empty while it is."""
-        self.lost_results = 0
         self.reconnections = 0
         self._on_state = on_state
         self._state = State.CONNECTING
@@ -116,9 +105,7 @@ class BoardClient:
         self._seq = 0
         self._awaited: int | None = None
         self._answer: Answer | None = None
-        self._outstanding: deque[tuple[int, int, float]] = deque()  # hop, index, time sent
-        self._results: deque[HopResult] = deque()
-        self._hops = 0
+        self._flight = Flight()
         self._heard = 0.0
         self._silences = 0
         self._supervisor: threading.Thread | None = None
@@ -135,6 +122,16 @@ class BoardClient:
         if self._info is None:
             raise BoardLostError(f"No board has been reached at {self.port} yet.")
         return self._info
+
+    @property
+    def lost_results(self) -> int:
+        """Hops whose result never came, over all streams."""
+        return self._flight.lost
+
+    @property
+    def under_way(self) -> int:
+        """Hops sent and not answered yet."""
+        return self._flight.under_way
 
     @property
     def link_errors(self) -> int:
@@ -237,9 +234,7 @@ class BoardClient:
             self._lose(str(error))
             raise
         with self._changed:
-            self._outstanding.clear()
-            self._results.clear()
-            self._hops = 0
+            self._flight.start()
             self._silences = 0
             if self._state in (State.READY, State.STREAMING):
                 self._set_state(State.STREAMING)
@@ -252,17 +247,15 @@ class BoardClient:
         with self._changed:
             credit = max(1, self.info.credit)
             ready = self._changed.wait_for(
-                lambda: self._state is not State.STREAMING or len(self._outstanding) < credit, self.timing.hop
+                lambda: self._state is not State.STREAMING or self.under_way < credit, self.timing.hop
             )
             if self._state is not State.STREAMING or not ready:
                 raise BoardLostError(self._lost_sentence())
-            hop, index = self._hops, self._hops * HOP % (1 << 32)
-            self._hops += 1
-            self._outstanding.append((hop, index, time.monotonic()))
+            sent = self._flight.send(time.monotonic())
             connection, seq = self._connection, self._next_seq()
         if connection is not None:
-            connection.write(to_wire(PcmFrame(index, samples.astype("<i2").tobytes()), seq))
-        return hop
+            connection.write(to_wire(PcmFrame(sent.index, samples.astype("<i2").tobytes()), seq))
+        return sent.hop
 
     def results(self, wait: bool = False) -> list[HopResult]:
         """Answers in order of their hops since the last call; with ``wait`` until none is outstanding.
@@ -271,10 +264,8 @@ class BoardClient:
         """
         with self._changed:
             if wait:
-                self._changed.wait_for(lambda: not self._outstanding, self.timing.hop)
-            out = list(self._results)
-            self._results.clear()
-            return out
+                self._changed.wait_for(lambda: not self.under_way, self.timing.hop)
+            return self._flight.collect()
 
     # ---- what arrives -------------------------------------------------------------------------------------------
     def _on_frame(self, frame: Frame) -> None:
@@ -294,32 +285,19 @@ class BoardClient:
 
     def _take_result(self, result: Result) -> None:
         now = time.monotonic()
-        if all(index != result.index for _, index, _ in self._outstanding):
-            return  # of an earlier stream, or doubled
-        while True:
-            hop, index, sent = self._outstanding.popleft()
-            found = index == result.index
-            self._results.append(HopResult(hop, result if found else None, now - sent))
-            if found:
-                break
-            self.lost_results += 1
-        self._heard = now
-        self._silences = 0
+        if self._flight.answer(result, now):
+            self._heard = now
+            self._silences = 0
 
     def _take_error(self, error: Error) -> None:
         if self._state is not State.STREAMING:
             return
         if error.code == Code.GAP:
-            self._write_off()
+            self._flight.write_off()
             self.reason = f"The board at {self.port} lost more audio than it can bridge; the stream starts anew."
             self._set_state(State.READY)
         elif error.code == Code.NO_WEIGHTS:
             self._lose(f"The board at {self.port} was reset and has lost its weights.")
-
-    def _write_off(self) -> None:
-        self.lost_results += len(self._outstanding)
-        self._results.extend(HopResult(hop, None, 0.0) for hop, _, _ in self._outstanding)
-        self._outstanding.clear()
 
     # ---- trouble ------------------------------------------------------------------------------------------------
     def _on_failure(self, connection: Connection, why: str) -> None:
@@ -335,7 +313,7 @@ class BoardClient:
             if self._state is State.CLOSED or self._state not in only_from:
                 return
             connection, self._connection = self._connection, None
-            self._write_off()
+            self._flight.write_off()
             self.reason = why
             self._set_state(state)
         if connection is not None:  # outside the lock: closing waits for the reader, which may wait for the lock
@@ -360,21 +338,20 @@ class BoardClient:
     def _watch(self) -> None:
         with self._changed:
             self._changed.wait(self.timing.silence / 4)
-            if self._state is not State.STREAMING or not self._outstanding:
+            oldest = self._flight.oldest
+            if self._state is not State.STREAMING or oldest is None:
                 return
-            quiet_since = max(self._heard, self._outstanding[0][2])
-            if time.monotonic() - quiet_since < self.timing.silence:
+            if time.monotonic() - max(self._heard, oldest.time) < self.timing.silence:
                 return
-            oldest = self._outstanding[0]
         info = self.request(Hello())
         if not isinstance(info, Info):
             return self._lose(f"The board at {self.port} has stopped answering.")
         if info.model_id != self.info.model_id:
             return self._lose(f"The board at {self.port} was reset and has lost its weights.")
         with self._changed:
-            if self._state is not State.STREAMING or not self._outstanding or self._outstanding[0] != oldest:
+            if self._state is not State.STREAMING or self._flight.oldest != oldest:
                 return None  # it went on meanwhile
-            self._write_off()
+            self._flight.write_off()
             self._silences += 1
             if info.mode & Mode.HALTED:
                 self.reason = f"The board at {self.port} waits for a new stream."

@@ -239,7 +239,8 @@ class Device:
             self._halted = True
             return error(Code.GAP, expected)
         out = b"".join(self._hop(np.zeros(HOP, np.int16), Flag.FILLED) for _ in range(missing))
-        return out + self._hop(np.frombuffer(message.samples, "<i2"), Flag(0))
+        # A copy: engines are compiled for samples that may be written to.
+        return out + self._hop(np.frombuffer(message.samples, "<i2").astype(np.int16), Flag(0))
 
     def _hop(self, samples: NDArray[np.int16], flags: Flag) -> bytes:
         index = self._expected

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwscore.audio.level import FLOOR_DBFS, rms_dbfs
-from kwscore.board.client import BoardClient, HopResult, State, Timing
+from kwscore.board.client import BoardClient, State, Timing
 from kwscore.board.errors import BoardLostError, ProtocolError
 from kwscore.board.fields import WARMUP_HOPS, decode_telemetry
+from kwscore.board.flight import HopResult
 from kwscore.board.handshake import Weights
 from kwscore.board.protocol import DEFAULT_BAUD, FULL_MASK, Flag, Mask
 from kwscore.constants import HOP, WINDOW

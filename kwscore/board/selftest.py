@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from kwscore.board.client import BoardClient, HopResult
+from kwscore.board.client import BoardClient
 from kwscore.board.errors import BoardLostError
 from kwscore.board.fields import WARMUP_HOPS, Words, integer_words
+from kwscore.board.flight import HopResult
 from kwscore.board.protocol import Flag, Info, Mask, Stats
 from kwscore.board.signals import Pcm
 from kwscore.constants import HOP, SAMPLE_RATE

@@ -82,7 +82,7 @@ def test_credit_is_never_exceeded(bench: Bench) -> None:
     most = 0
     for hop in range(30):
         client.send(np.full(HOP, hop, np.int16))
-        most = max(most, len(client._outstanding))
+        most = max(most, client.under_way)
     assert most <= client.info.credit == 6
     assert [r.hop for r in client.results(wait=True)] == list(range(30))
 
