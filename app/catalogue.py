@@ -139,7 +139,6 @@ FEATURES: tuple[Callable[[MainWindow], Feature], ...] = (
     Cursor,
     Moments,
     Clean,
-    Captions,
     Tour,
     ExperimentFeature,
 )
