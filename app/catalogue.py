@@ -21,15 +21,16 @@ from app.engine_menu import EngineFeature
 from app.experiment import ExperimentFeature
 from app.feature import Feature
 from app.moments import Moments
-from app.panels.bars import BarsPanel
 from app.noise_feature import NoiseFeature
 from app.noise_panel import NoisePanel
+from app.panels.bars import BarsPanel
 from app.panels.comparison import ComparedLogitsPanel, ComparedPosteriorsPanel, DifferencePanel
 from app.panels.comparison_figures import ComparisonPanel
 from app.panels.delta import DeltaPanel
 from app.panels.detection import DetectionPanel
 from app.panels.gate import GatePanel
 from app.panels.log import LogPanel
+from app.panels.notes import NotesPanel
 from app.panels.pcen import PcenPanel
 from app.panels.posteriors import PosteriorPanel
 from app.panels.readout import ReadoutPanel
@@ -38,6 +39,9 @@ from app.panels.snr import SnrPanel
 from app.panels.spectrogram import SpectrogramPanel
 from app.panels.timing import TimingPanel
 from app.panels.waveform import WaveformPanel
+from app.session_notes import Notes
+from app.session_recording import Recording
+from app.session_replay import Replay
 from app.tour import Tour
 
 if TYPE_CHECKING:
@@ -107,6 +111,7 @@ PANELS: tuple[PanelSpec, ...] = (
         frame=lambda w, panel: panel.advance(w.display.end),
     ),
     PanelSpec("log", lambda w: LogPanel(w.theme), Area.SIDE, 26, (*USUAL, FPGA)),
+    PanelSpec("notes", lambda w: NotesPanel(w.theme), Area.BEHIND, presets=()),
     PanelSpec("detection", lambda w: DetectionPanel(w.theme, w.controller.detection), Area.BEHIND, presets=()),
     PanelSpec(
         "timing",
@@ -141,6 +146,9 @@ FEATURES: tuple[Callable[[MainWindow], Feature], ...] = (
     Clean,
     Tour,
     ExperimentFeature,
+    Recording,
+    Replay,
+    Notes,
 )
 """Parts without a panel, made in this order once the window is built."""
 

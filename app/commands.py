@@ -33,7 +33,10 @@ COMMANDS = (
     Command("reset", "Reset", ("R",), "Listening", "Forget what was heard: network, plots and clock start anew"),
     Command("demo", "Demo playlist", ("Ctrl+D",), "Listening", "Play the demo: all ten words, clean and in noise"),
     Command("microphone", "Default microphone", ("Ctrl+M",), "Listening", "Listen to the system's default microphone"),
-    Command("open", "Open sound file…", ("Ctrl+O",), "Listening", "Play a WAV, FLAC, OGG, MP3 or Opus file"),
+    Command("open", "Open sound or session…", ("Ctrl+O",), "Listening", "Play a WAV, FLAC, OGG, MP3 or session file"),
+    Command("record", "Record", ("Ctrl+R",), "Listening", "Record all that is heard and computed", checkable=True),
+    Command("pin", "Pin this moment", ("P",), "Listening", "Mark this moment; a recording keeps it"),
+    Command("note", "Write a note…", ("N",), "Listening", "Mark this moment and write something"),
     Command("rescan", "Look for devices again", ("F5",), "Listening", "Ask the sound system for its devices anew"),
     Command("open_network", "Open network file…", ("Ctrl+Shift+O",), "Listening", "Run a checkpoint of your own"),
     Command("engine", "Next engine", ("E",), "Listening", "Compute in floating point, in integers, or on the board"),
@@ -67,6 +70,7 @@ COMMANDS = (
     Command(
         "detection", "Detection settings", ("D",), "Panels", "Thresholds and timing of detections", dock="detection"
     ),
+    Command("notes", "Notes", ("Shift+N",), "Panels", "Pins and remarks", dock="notes"),
     Command("timing", "Timing", ("H",), "Panels", "How long the network needs for each hop", dock="timing"),
     Command("experiment", "Noise experiment…", ("X",), "Window", "Accuracy against SNR, by itself", menu="view"),
     Command("export", "Export detections as CSV…", ("Ctrl+E",), "Window", menu="view"),

@@ -55,12 +55,14 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A word on the time axis: ``start`` and ``column`` (decision, or end of the word) in columns."""
+    """A word on the time axis: ``start`` and ``column`` (decision, or end of the word) in columns. ``kind``: "" for a
+    word heard or said now, "recorded" for one that a replayed session reported, "pin" for a note."""
 
     start: float
     column: float
     label: str
     score: float = 0.0
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +113,6 @@ class Feed(Protocol):
 
     def truths(self, start: int, stop: int) -> Sequence[Mark]:
         """Words that are really there, as far as the source knows (demo playlist)."""
+
+    def annotations(self, start: int, stop: int) -> Sequence[Mark]:
+        """Notes, and the words that a replayed session reported when it was recorded."""

@@ -36,7 +36,10 @@ class HistoryFeed:
         self._source: Source | None = None
         self._base = 0
         self._view: HistoryView | None = None
+        self.pins: list[Mark] = []
+        """Notes on the display; whoever keeps them sets them."""
         self._truths: list[Mark] = []
+        self._recorded: list[Mark] = []
         self._followed = 0  # columns that ``follow`` has seen
 
     def attach(self, history: History | None, source: Source | None, base: int, expert_names: Sequence[str]) -> None:
@@ -46,6 +49,8 @@ class HistoryFeed:
         self.marks.clear()
         self._view = None
         self._truths = []
+        self._recorded = []
+        self.pins = []
         self._followed = 0
 
     def compare(self, comparison: Comparison | None) -> None:
@@ -86,6 +91,7 @@ class HistoryFeed:
         if held is None or held.end != end or len(held) < min(shown, end - self.first):
             self._view = self._history.view(end, shown + MARGIN)
             self._truths = self._find_truths(self._view)
+            self._recorded = self._find_recorded(self._view)
 
     @property
     def first(self) -> int:
@@ -131,6 +137,9 @@ class HistoryFeed:
     def truths(self, start: int, stop: int) -> Sequence[Mark]:
         return [mark for mark in self._truths if mark.column >= start and mark.start < stop]
 
+    def annotations(self, start: int, stop: int) -> Sequence[Mark]:
+        return [mark for mark in (*self._recorded, *self.pins) if mark.column >= start and mark.start < stop]
+
     def column_of(self, sample: int) -> float:
         """Where a sample of the source lies on the time axis."""
         return (sample - self._base - WINDOW) / HOP + 1
@@ -152,6 +161,17 @@ class HistoryFeed:
             Mark(self.column_of(word.start), self.column_of(word.end), word.word)
             for word in words
             if word.word != LABELS[SILENCE] and self.column_of(word.start) < view.end
+        ]
+
+    def _find_recorded(self, view: HistoryView) -> list[Mark]:
+        """Words that a replayed session reported when it was recorded."""
+        recorded = getattr(self._source, "recorded", None)
+        if recorded is None or not len(view):
+            return []
+        return [
+            Mark(self.column_of(word.start), self.column_of(word.end), word.word, word.score, "recorded")
+            for word in recorded(since=view.start * HOP + self._base)
+            if self.column_of(word.start) < view.end
         ]
 
 

@@ -15,6 +15,7 @@ APPLICATION = resource("assets", "icon.svg")
 _STROKES = {  # 24 x 24
     "start": '<path d="M7 4.5 L19 12 L7 19.5 Z" fill="{c}"/>',
     "stop": '<rect x="6" y="6" width="12" height="12" rx="1.5" fill="{c}"/>',
+    "record": '<circle cx="12" cy="12" r="6" fill="{c}"/>',
     "reset": '<path d="M5 12 a7 7 0 1 0 2.4 -5.3"/><path d="M4 4 v4.5 h4.5"/>',
     "freeze": '<path d="M12 3v18M4.2 7.5l15.6 9M19.8 7.5l-15.6 9M9.5 4.5 12 7l2.5-2.5M9.5 19.5 12 17l2.5 2.5"/>',
     "source": '<rect x="9" y="3" width="6" height="11" rx="3"/>'

@@ -88,6 +88,24 @@ class Settings:
         "Its recordings are offered as noise beside the five that come with KWScope.",
         folder=True,
     )
+    pre_roll: int = preference(
+        5,
+        "Recording",
+        "Seconds before the button",
+        "So much of what was heard before Record was pressed is recorded too.",
+        high=60,
+        unit="s",
+    )
+    record_detail: str = preference(
+        "full",
+        "Recording",
+        "Detail",
+        "Brief leaves out what replaying computes again: bands, routing and step sizes. It takes about half the room.",
+        choices=(("full", "Everything"), ("brief", "Brief")),
+    )
+    recordings: str = preference(
+        "", "Recording", "Folder", "Where recordings go. Empty: KWScope in your documents.", folder=True
+    )
     source: str = ""
     model: str = ""
     geometry: str = ""

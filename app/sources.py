@@ -1,4 +1,4 @@
-"""What can be heard, as the user picks it: a microphone, a file, the demo playlist."""
+"""What can be heard, as the user picks it: a microphone, a file, a recorded session, the demo playlist."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 
 from kwscore.audio.source import Source
 from kwscore.errors import KWScopeError
+from kwscore.session.container import SUFFIX
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """``kind``: mic, file or demo. ``value``: the device's id ("host API: name", empty for the default) or the path
-    of a sound or of a playlist (JSON)."""
+    of a sound, of a playlist (JSON) or of a recorded session."""
 
     kind: str
     value: str = ""
@@ -47,6 +48,10 @@ class Choice:
             from kwscore.audio.playlist import PlaylistSource
 
             return PlaylistSource(self.value)
+        if self.kind == "file" and self.value.lower().endswith(SUFFIX):
+            from kwscore.session.source import SessionSource
+
+            return SessionSource(self.value)
         if self.kind == "file":
             from kwscore.audio.file import FileSource
 

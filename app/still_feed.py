@@ -50,3 +50,6 @@ class StillFeed:
 
     def truths(self, start: int, stop: int) -> Sequence[Mark]:
         return [mark for mark in self.said if mark.column >= start and mark.start < stop]
+
+    def annotations(self, start: int, stop: int) -> Sequence[Mark]:
+        return ()

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from app.cursor import Cursor
     from app.settings_dialog import SettingsDialog
 
-SOUND_FILES = "Sound and playlists (*.wav *.flac *.ogg *.opus *.mp3 *.aiff *.aif *.json);;All files (*)"
+SOUND_FILES = (
+    "Sound, playlists and sessions (*.wav *.flac *.ogg *.opus *.mp3 *.aiff *.aif *.json *.kwsession);;All files (*)"
+)
 NETWORK_FILES = "Networks (*.safetensors *.pt);;All files (*)"
 
 

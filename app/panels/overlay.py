@@ -57,6 +57,8 @@ def paint_marks(painter: QPainter, panel: TimePanel) -> None:
     if panel.shows_truth:
         for mark in panel.feed.truths(first, panel.end):
             _paint_truth(painter, panel, mark)
+    for mark in panel.feed.annotations(first, panel.end):
+        _paint_annotation(painter, panel, mark)
     looked_at = panel.moment
     for mark in panel.feed.detections(first, panel.end):
         left, right = panel.x_of(mark.start), panel.x_of(mark.column)
@@ -69,6 +71,28 @@ def paint_marks(painter: QPainter, panel: TimePanel) -> None:
         _paint_moment(painter, panel)
     if panel.cursor_column is not None:
         _paint_cursor(painter, panel, panel.cursor_column)
+
+
+def _paint_annotation(painter: QPainter, panel: TimePanel, mark: Mark) -> None:
+    """A pin as a flag over all plots; a recorded word as a bracket where the truth is shown, above the truth's."""
+    plot, theme = panel.plot, panel.theme
+    left, right = panel.x_of(mark.start), panel.x_of(mark.column)
+    if mark.kind == "pin":
+        painter.fillRect(QRectF(left - 0.5, plot.top(), 1.2, plot.height()), theme.colour("text", 0.7))
+        if panel.shows_truth:
+            words = f"⚑ {shortened(mark.label)}"
+            panel.tag(painter, words, left + 2, plot.top() + 19, QColor(theme.text), theme.surface)
+    elif panel.shows_truth:
+        y = plot.bottom() - 24.5
+        painter.setPen(QPen(QColor(theme.truth), 1.5))
+        painter.drawPolyline([QPointF(left, y - 5), QPointF(left, y), QPointF(right, y), QPointF(right, y - 5)])
+        fill, x = theme.colour("surface", 0.85), max(left + 3, min(plot.left() + 3, right - 60))
+        panel.tag(painter, f"recorded: {mark.label}", x, y - 18, fill, theme.text)
+
+
+def shortened(text: str, length: int = 28) -> str:
+    """A text that fits into a tag."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _paint_moment(painter: QPainter, panel: TimePanel) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from kwscore.constants import LABELS
 from kwscore.errors import KWScopeError
+from kwscore.session.container import SUFFIX
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,6 +76,10 @@ def open_source(name: str, *, device: str | None = None, realtime: bool = False)
         from kwscore.audio.playlist import PlaylistSource
 
         return PlaylistSource(None if name == "demo" else name, pace)
+    if name.lower().endswith(SUFFIX):
+        from kwscore.session.source import SessionSource
+
+        return SessionSource(name, pace)
     from kwscore.audio.file import FileSource
 
     if not Path(name).exists():

@@ -35,6 +35,7 @@ from kwscore.cli import (
     window,
 )
 from kwscore.errors import KWScopeError
+from kwscore.session.container import SUFFIX
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
@@ -42,6 +43,12 @@ EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 class _Group(TyperGroup):
     """Turns expected failures into one line on stderr and an exit status; never a traceback for bad input."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """``kwscope FILE.kwsession`` opens the window on a session: what a double click in a file manager runs."""
+        if args and args[0].lower().endswith(SUFFIX):
+            args = ["--source", *args]
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         try:

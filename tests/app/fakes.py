@@ -182,5 +182,9 @@ class SteadyFeed:
         marks = [Mark(column - 20, column, "stop", 0.9) for column in range(150, self.end, 200)]
         return [mark for mark in marks if mark.column >= start and mark.start < stop]
 
+    def annotations(self, start: int, stop: int) -> list[Mark]:
+        marks = [Mark(420, 460, "stop", 0.9, "recorded"), Mark(500, 500, "a lorry", kind="pin")]
+        return [mark for mark in marks if mark.column >= start and mark.start < stop]
+
     def truths(self, start: int, stop: int) -> list[Mark]:
         return [Mark(300, 350, "stop")] if start < 350 and stop > 300 else []

@@ -1,0 +1,192 @@
+"""Notes and pins: what was marked while listening, and what a session that is replayed brings along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QStackedLayout,
+    QTableWidget,
+    QTableWidgetItem,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.panels.timepanel import clock
+from app.theme import Theme, font
+
+PIN = "pin"
+"""What a note without words is called."""
+_HEADERS = ("time", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRow:
+    """``seconds`` on the clock that is shown; ``place``: what a click jumps to (None: it can no longer be shown)."""
+
+    id: str
+    seconds: float
+    text: str
+    place: int | None = None
+
+
+class NotesPanel(QWidget):
+    """A list in the order of time. A click jumps there; a double click or F2 edits the words; Delete takes one away."""
+
+    key = "notes"
+    title = "Notes: pins and remarks"
+    about = (
+        "Press P to pin this moment, N to write a note. Notes are stored in the recording, if there is one. A click on "
+        "a note shows its moment, a double click (F2) edits it, Delete removes it."
+    )
+
+    pin_wanted = Signal()
+    note_wanted = Signal()
+    moment_wanted = Signal(int)  # place
+    edited = Signal(str, str)  # id, text
+    deleted = Signal(str)  # id
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.rows: list[NoteRow] = []
+        self._filling = False
+        self.setMinimumSize(220, 110)
+        self.setAccessibleName("Notes")
+        self.setToolTip(f"<p><b>{self.title}</b></p><p>{self.about}</p>")
+        self.table = QTableWidget(0, len(_HEADERS))
+        self.table.setHorizontalHeaderLabels(_HEADERS)
+        self.table.setAccessibleName("Notes, in the order of time")
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        triggers = QAbstractItemView.EditTrigger
+        self.table.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
+        self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
+        self.table.setTabKeyNavigation(False)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(24)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        header.setHighlightSections(False)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.table.cellClicked.connect(self._jump)
+        self.table.cellChanged.connect(self._changed)
+        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table)
+        delete.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        delete.activated.connect(self._delete)
+        self.hint = QLabel("No note yet.\nPress P to pin a moment, N to write a note.")
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.count = QLabel("")
+        self.pin_button = self._button("Pin", "Mark this moment (P)", self.pin_wanted.emit)
+        self.note_button = self._button("Note…", "Mark this moment and write something (N)", self.note_wanted.emit)
+        self.delete_button = self._button("Delete", "Remove the selected note (Delete)", self._delete)
+        self.stack = QStackedLayout()
+        self.stack.addWidget(self.hint)
+        self.stack.addWidget(self.table)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(12, 0, 6, 4)
+        foot.addWidget(self.count, 1)
+        for button in (self.pin_button, self.note_button, self.delete_button):
+            foot.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(self.stack, 1)
+        layout.addLayout(foot)
+        self.table.itemSelectionChanged.connect(self._enable)
+        self.set_theme(theme)
+        self.show_rows([])
+
+    def sizeHint(self) -> QSize:
+        return QSize(340, 260)
+
+    def _button(self, text: str, tip: str, slot: object) -> QToolButton:
+        button = QToolButton()
+        button.setText(text)
+        button.setToolTip(tip)
+        button.setAccessibleName(text.rstrip("…"))
+        button.clicked.connect(slot)
+        return button
+
+    def set_theme(self, theme: Theme) -> None:
+        self.theme = theme
+        self.setAutoFillBackground(True)
+        for label in (self.hint, self.count):
+            label.setFont(font(12))
+            label.setStyleSheet(f"color: {theme.muted}")
+        self.table.setFont(font(13))
+        self.table.horizontalHeader().setFont(font(11))
+        self.show_rows(self.rows)
+
+    def show_rows(self, rows: list[NoteRow]) -> None:
+        """List these notes; the selected one stays selected."""
+        chosen = self.selected
+        self.rows = rows
+        self._filling = True
+        self.table.setRowCount(len(rows))
+        for number, row in enumerate(rows):
+            when = QTableWidgetItem(clock(row.seconds))
+            when.setFlags(when.flags() & ~Qt.ItemFlag.ItemIsEditable)
+            words = QTableWidgetItem(row.text or PIN)
+            if row.place is None:
+                when.setToolTip("This moment is no longer held and cannot be shown")
+                when.setForeground(self.theme.colour("muted"))
+            if not row.text:
+                words.setForeground(self.theme.colour("muted"))
+            self.table.setItem(number, 0, when)
+            self.table.setItem(number, 1, words)
+            if row.id == chosen:
+                self.table.selectRow(number)
+        self._filling = False
+        self.stack.setCurrentIndex(1 if rows else 0)
+        self.count.setText("" if not rows else "1 note" if len(rows) == 1 else f"{len(rows)} notes")
+        self._enable()
+
+    @property
+    def selected(self) -> str:
+        """Id of the selected note; empty without one."""
+        number = self.table.currentRow()
+        return self.rows[number].id if self.table.selectedItems() and 0 <= number < len(self.rows) else ""
+
+    @property
+    def editing(self) -> bool:
+        """Whether somebody is writing: the list must then stay as it is."""
+        return self.table.state() == QAbstractItemView.State.EditingState
+
+    def edit(self, id: str) -> None:
+        """Let the user write in a note."""
+        for number, row in enumerate(self.rows):
+            if row.id == id:
+                self.table.setFocus()
+                self.table.setCurrentCell(number, 1)
+                self.table.edit(self.table.currentIndex())
+
+    def _enable(self) -> None:
+        self.delete_button.setEnabled(bool(self.selected))
+
+    def _jump(self, number: int, _column: int) -> None:
+        place = self.rows[number].place if number < len(self.rows) else None
+        if place is not None:
+            self.moment_wanted.emit(place)
+
+    def _changed(self, number: int, column: int) -> None:
+        item = self.table.item(number, column)
+        if self._filling or column != 1 or item is None:
+            return
+        text = item.text().strip()
+        row = self.rows[number]
+        words = "" if text == PIN and not row.text else text
+        if words != row.text:
+            self.edited.emit(row.id, words)
+
+    def _delete(self) -> None:
+        if self.selected:
+            self.deleted.emit(self.selected)
