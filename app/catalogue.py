@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from app.captions import Captions
 from app.clean import Clean
 from app.cursor import Cursor
 from app.engine_menu import EngineFeature
@@ -38,6 +39,7 @@ from app.panels.routing import RoutingPanel
 from app.panels.snr import SnrPanel
 from app.panels.spectrogram import SpectrogramPanel
 from app.panels.timing import TimingPanel
+from app.panels.truesnr import TrueSnrPanel
 from app.panels.waveform import WaveformPanel
 from app.session_notes import Notes
 from app.session_recording import Recording
@@ -88,6 +90,7 @@ PANELS: tuple[PanelSpec, ...] = (
     PanelSpec("waveform", lambda w: WaveformPanel(w.theme, w.feed), Area.TIME, 14, ALWAYS),
     PanelSpec("spectrogram", lambda w: SpectrogramPanel(w.theme, w.feed), Area.TIME, 17, ALWAYS),
     PanelSpec("snr", lambda w: SnrPanel(w.theme, w.feed), Area.TIME, 17, USUAL),
+    PanelSpec("truesnr", lambda w: TrueSnrPanel(w.theme, w.feed), Area.TIME, 20, (RESEARCHER,)),
     PanelSpec("pcen", lambda w: PcenPanel(w.theme, w.feed), Area.TIME, 16, (RESEARCHER,)),
     PanelSpec("routing", lambda w: RoutingPanel(w.theme, w.feed), Area.TIME, 12, USUAL),
     PanelSpec("delta", lambda w: DeltaPanel(w.theme, w.feed), Area.TIME, 12, USUAL),
@@ -144,6 +147,7 @@ FEATURES: tuple[Callable[[MainWindow], Feature], ...] = (
     Cursor,
     Moments,
     Clean,
+    Captions,
     Tour,
     ExperimentFeature,
     Recording,

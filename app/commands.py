@@ -36,7 +36,7 @@ COMMANDS = (
     Command("open", "Open sound or session…", ("Ctrl+O",), "Listening", "Play a WAV, FLAC, OGG, MP3 or session file"),
     Command("record", "Record", ("Ctrl+R",), "Listening", "Record all that is heard and computed", checkable=True),
     Command("pin", "Pin this moment", ("P",), "Listening", "Mark this moment; a recording keeps it"),
-    Command("note", "Write a note…", ("N",), "Listening", "Mark this moment and write something"),
+    Command("note", "Write a note…", ("Shift+P",), "Listening", "Mark this moment and write something"),
     Command("rescan", "Look for devices again", ("F5",), "Listening", "Ask the sound system for its devices anew"),
     Command("open_network", "Open network file…", ("Ctrl+Shift+O",), "Listening", "Run a checkpoint of your own"),
     Command("engine", "Next engine", ("E",), "Listening", "Compute in floating point, in integers, or on the board"),
@@ -65,12 +65,13 @@ COMMANDS = (
     Command("band_up", "Cursor one band up", ("Up",), "Looking", direct=True),
     Command("band_down", "Cursor one band down", ("Down",), "Looking", direct=True),
     Command("clean", "Compare with the word in clean", ("W",), "Looking", "The moment beside the word without noise"),
+    Command("captions", "Captions", ("I",), "Looking", "What to look for right now", checkable=True, menu="view"),
     Command("zoom_in", "Stretch time", ("Ctrl++", "Ctrl+=", "+"), "Looking", "Fewer seconds, wider", menu="view"),
     Command("zoom_out", "Compress time", ("Ctrl+-", "-"), "Looking", "More seconds, narrower", menu="view"),
     Command(
         "detection", "Detection settings", ("D",), "Panels", "Thresholds and timing of detections", dock="detection"
     ),
-    Command("notes", "Notes", ("Shift+N",), "Panels", "Pins and remarks", dock="notes"),
+    Command("notes", "Notes", ("Ctrl+Shift+P",), "Panels", "Pins and remarks", dock="notes"),
     Command("timing", "Timing", ("H",), "Panels", "How long the network needs for each hop", dock="timing"),
     Command("experiment", "Noise experiment…", ("X",), "Window", "Accuracy against SNR, by itself", menu="view"),
     Command("export", "Export detections as CSV…", ("Ctrl+E",), "Window", menu="view"),

@@ -31,6 +31,7 @@ class Columns:
     ``pcen``           (n, 40) output of the front end; NaN where the engine does not send it.
     ``gate_mean``, ``gate_low``, ``gate_high``  (n, blocks) mean, least and largest over states of the SSM's input
                        gate; NaN where the engine does not send it.
+    ``true_snr``       (n, 40) dB, true SNR where noise was mixed in; NaN elsewhere.
     """
 
     start: int
@@ -48,6 +49,7 @@ class Columns:
     gate_mean: Array
     gate_low: Array
     gate_high: Array
+    true_snr: Array
 
     def __len__(self) -> int:
         return len(self.level)

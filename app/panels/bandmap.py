@@ -42,6 +42,13 @@ def kilohertz(band: int) -> str:
     return f"{hertz:.0f} Hz" if hertz < 1000 else f"{hertz / 1000:.1f} kHz"
 
 
+def draw_map(painter: QPainter, place: QRectF, colours: NDArray[np.uint32]) -> None:
+    """Paint colours (n, bands) as an image, one column each, the highest band on top."""
+    rows = np.ascontiguousarray(colours.T[::-1])  # row-major
+    image = QImage(rows.data, rows.shape[1], rows.shape[0], rows.strides[0], QImage.Format.Format_RGB32)
+    painter.drawImage(place, image)
+
+
 class BandMapPanel(TimePanel):
     """Colours by a fixed scale; the colour bar at the right carries the numbers."""
 
@@ -74,9 +81,7 @@ class BandMapPanel(TimePanel):
 
     def paint_columns(self, painter: QPainter, columns: Columns, x: float, height: int) -> None:
         colours = colourise(self.values(columns), self.floor, self.ceiling, self.table)
-        rows = np.ascontiguousarray(colours.T[::-1])  # row-major, highest band on top
-        image = QImage(rows.data, rows.shape[1], rows.shape[0], rows.strides[0], QImage.Format.Format_RGB32)
-        painter.drawImage(QRectF(x, 0, len(columns) * self.pitch, height), image)
+        draw_map(painter, QRectF(x, 0, len(columns) * self.pitch, height), colours)
 
     def paint_side(self, painter: QPainter, side: QRectF) -> None:
         bar = QRectF(side.left() + 14, side.top(), 12, side.height())

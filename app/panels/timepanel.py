@@ -41,11 +41,11 @@ OVERLAP = 4  # columns painted again, so that lines join
 CLICK = 4  # px that the mouse may move between press and release of a click
 
 
-class _AbstractWidget(ABCMeta, type(QWidget)):
+class _AbstractWidget(ABCMeta, type(QWidget)):  # type: ignore[misc]
     """Qt makes its objects without asking abc: so it is asked here."""
 
     def __call__(cls, *given: Any, **named: Any) -> Any:
-        missing: frozenset[str] = cls.__abstractmethods__  # type: ignore[attr-defined]
+        missing: frozenset[str] = cls.__abstractmethods__
         if missing:
             raise TypeError(f"{cls.__name__} lacks {', '.join(sorted(missing))}")
         return super().__call__(*given, **named)

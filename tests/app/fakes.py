@@ -164,6 +164,7 @@ class SteadyFeed:
             "gate_mean": share * [0.6, 0.9],
             "gate_low": share * [0.2, 0.4],
             "gate_high": np.repeat(share, 2, axis=1),
+            "true_snr": 5 + 20 * slow[:, :N_MELS],
         }
 
     def columns(self, start: int, stop: int) -> Columns:

@@ -17,13 +17,15 @@ from app.panels.routing import RoutingPanel
 from app.panels.snr import SnrPanel
 from app.panels.spectrogram import SpectrogramPanel
 from app.panels.timepanel import TimePanel, clock
+from app.panels.truesnr import TrueSnrPanel
 from app.panels.waveform import WaveformPanel, amplitude
 from kwscore.stream.history import History
 from kwscore.stream.runner import Batch
+from kwscore.stream.truesnr import estimate_db
 from tests.app.fakes import SteadyFeed
 
 TIME_PANELS = (
-    *(WaveformPanel, SpectrogramPanel, SnrPanel, PcenPanel),
+    *(WaveformPanel, SpectrogramPanel, SnrPanel, TrueSnrPanel, PcenPanel),
     *(RoutingPanel, DeltaPanel, GatePanel, PosteriorPanel),
 )
 
@@ -206,6 +208,25 @@ def test_what_an_engine_does_not_send_is_said(kind: type[TimePanel], qapp, qtbot
     assert (np.abs(middle - middle[0, 0]).max(axis=2) > 60).any(), "a sentence stands in the middle"
     panel.set_cursor(850)
     assert panel.value_at_cursor() == ""
+
+
+def test_estimate_and_truth_are_compared_on_one_scale(qapp, qtbot) -> None:
+    feed = SteadyFeed()
+    feed._all["snr"] = np.repeat(feed._all["snr"][:, :1], 40, axis=1)  # neighbours alike: a pixel more or less is none
+    feed._all["true_snr"] = estimate_db(feed._all["snr"])
+    panel = shown(TrueSnrPanel, feed, qtbot)
+    panel.advance(900, 2)
+    painted = picture(panel).astype(int)
+    assert isinstance(panel, TrueSnrPanel)
+    assert panel.correlation == pytest.approx(1.0)
+    plot = panel.plot.toRect()
+    half = plot.height() // 2
+    grey = painted[:, 250:500, :3].mean(axis=2)
+    upper, lower = (grey[plot.top() + y : plot.top() + y + half - 26] for y in (22, half + 22))
+    assert np.corrcoef(upper.ravel(), lower.ravel())[0, 1] > 0.9, "equal maps look equal"
+    panel.set_cursor(850, 12.5 / 80)
+    truth = feed.columns(850, 851).true_snr[0, 12]
+    assert panel.value_at_cursor() == f"856 Hz: estimate {truth:.0f} dB, true {truth:.0f} dB".replace("-", "−")
 
 
 def test_the_band_that_is_pointed_at_is_read(qapp, qtbot) -> None:

@@ -1,0 +1,90 @@
+"""The network's SNR estimate over the true SNR, both in dB on one scale, where the noise is known."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QPainter
+
+from app.colormaps import CIVIDIS, colourise
+from app.feed import Columns, Feed
+from app.panels.bandmap import BandMapPanel, band_at, draw_map, kilohertz
+from app.theme import Theme, font
+from kwscore.constants import N_MELS
+from kwscore.stream.truesnr import LEAST_DB, MOST_DB, agreement, estimate_db
+
+EVERY = 20  # columns between two looks at the correlation
+
+
+class TrueSnrPanel(BandMapPanel):
+    key = "truesnr"
+    title = "True SNR per band: the network's estimate above, the truth below"
+    about = (
+        "Mix noise in and the true SNR of every band is known: speech power over noise power through the network's own "
+        "window and filters. Above it the network's estimate, read backwards into dB. Both on one scale: where they "
+        "differ, the estimate errs. r is the correlation of the two over what is shown."
+    )
+    empty = "Press Start (Space) and mix noise in: here appear estimated and true SNR"
+    unknown = "The true SNR is known while noise is mixed in"
+    table = CIVIDIS
+    floor, ceiling = LEAST_DB, MOST_DB
+    low, high = 0.0, 2.0 * N_MELS
+    ticks = (
+        *((band_at(hertz), text) for hertz, text in ((500, "0.5"), (2000, "2"))),
+        (float(N_MELS), "8 kHz"),
+        *((N_MELS + band_at(hertz), text) for hertz, text in ((500, "0.5"), (2000, "2"))),
+        (2.0 * N_MELS, "8 kHz"),
+    )
+    bar_ticks = ((30.0, "30 dB"), (15.0, "15"), (0.0, "0"), (-15.0, "−15"))
+
+    def __init__(self, theme: Theme, feed: Feed) -> None:
+        super().__init__(theme, feed)
+        self._looked: tuple[int, int] | None = None
+        self.correlation = float("nan")
+
+    def values(self, columns: Columns) -> NDArray[np.floating]:
+        return estimate_db(columns.snr)
+
+    @property
+    def pointed_band(self) -> int | None:
+        if self.cursor_height is None:
+            return None
+        return min(max(int(self.cursor_height * 2 * N_MELS), 0), 2 * N_MELS - 1) % N_MELS
+
+    def paint_columns(self, painter: QPainter, columns: Columns, x: float, height: int) -> None:
+        width, half = len(columns) * self.pitch, height / 2
+        estimate = colourise(self.values(columns), self.floor, self.ceiling, self.table)
+        truth = colourise(columns.true_snr, self.floor, self.ceiling, self.table)
+        truth[~np.isfinite(columns.true_snr)] = QColor(self.theme.plot).rgba()
+        draw_map(painter, QRectF(x, 0, width, half - 1), estimate)
+        draw_map(painter, QRectF(x, half, width, half), truth)
+
+    def describe(self, columns: Columns) -> str:
+        estimate, truth, band = self.values(columns)[0], columns.true_snr[0], self.pointed_band
+        known = bool(np.isfinite(truth).all())
+        if band is None:
+            return f"true mean {truth.mean():.0f} dB".replace("-", "−") if known else ""
+        true = f", true {truth[band]:.0f} dB" if known else ""
+        return f"{kilohertz(band)}: estimate {estimate[band]:.0f} dB{true}".replace("-", "−")
+
+    def paint_live(self, painter: QPainter, plot: QRectF, side: QRectF) -> None:
+        columns = self.feed.columns(self.end - self.visible_columns, self.end)
+        known = np.isfinite(columns.true_snr[:, 0])
+        now = (self.end // EVERY, int(known.sum()) // EVERY)
+        if now != self._looked:
+            self._looked = now
+            self.correlation = agreement(self.values(columns), columns.true_snr)
+        fill, middle = self.theme.colour("surface", 0.85), plot.center().y()
+        self.tag(painter, "estimate", plot.left() + 4, plot.top() + 2, fill, self.theme.text)
+        lower = QRectF(plot.left(), middle, plot.width(), plot.height() / 2)
+        if not known.any():
+            self.paint_note(painter, lower, self.unknown)
+            return
+        self.tag(painter, "truth", plot.left() + 4, middle + 2, fill, self.theme.text)
+        if np.isfinite(self.correlation):
+            painter.setFont(font(13))
+            painter.setPen(QColor(self.theme.text))
+            place = QRectF(side.left() + 72, middle - 9, side.width() - 72, 18)
+            text = f"r {self.correlation:.2f}".replace("-", "−")
+            painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
