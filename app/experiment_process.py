@@ -11,12 +11,13 @@ import os
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
+from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
 
 import kwscore
 
 CANCELLED = 130
-PATIENCE_MS = 800  # for a process that was told to end
+PATIENCE_MS = 800  # for a process that was killed
+CANCEL_MS = 6000  # for one that was told to end: a table and a plot are written meanwhile
 
 
 class ExperimentProcess(QObject):
@@ -66,9 +67,12 @@ class ExperimentProcess(QObject):
         self.paused = False
 
     def cancel(self) -> None:
-        """End after the present clip; what is finished stays in the folder."""
+        """End after the present clip; what is finished stays in the folder. While it reads clips it is killed."""
         self._cancelled = True
         self._tell("cancel")
+        process = self._process
+        if process is not None:
+            QTimer.singleShot(CANCEL_MS, process, process.kill)
 
     def close(self) -> None:
         """End at once, without further signals; waits at most about a second."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -63,6 +63,7 @@ class ExperimentWindow(QWidget):
         self.setWindowTitle("Noise experiment - KWScope")
         self.setMinimumSize(860, 520)
         self.resize(1240, 780)
+        self.setAcceptDrops(True)
         self.theme = theme
         self.file = ""  # of the plan, for the title of dialogs
         self._folder: Path | None = None
@@ -348,6 +349,13 @@ class ExperimentWindow(QWidget):
         self.export_button.setEnabled(not running and bool(self.table.model.rows))
         self.save_button.setEnabled(not self._error)
         self.table_stack.setCurrentIndex(1 if self.table.model.rows else 0)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls() and not self.process.running:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.open_plan(Path(event.mimeData().urls()[0].toLocalFile()))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Only hides: an experiment goes on, and its results stay until the main window closes."""

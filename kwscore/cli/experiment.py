@@ -59,7 +59,7 @@ def run(
     stays in --out, and --resume goes on there. The numbers depend on the file and what it names alone, and are those
     that the window gives (hop times are measured).
     """
-    from kwscore.experiment.control import Cancelled, Control
+    from kwscore.experiment.control import Cancelled, Control, Unfinished
     from kwscore.experiment.plan import load_plan
 
     plan = load_plan(file)
@@ -73,15 +73,17 @@ def run(
         threading.Thread(target=_obey, args=(control,), daemon=True).start()
     report = _tell if as_json else _Line().report
     say = _say if as_json else note
-    cancelled = False
+    stopped: Cancelled | Unfinished | None = None
     with _interrupts(control):
         try:
             rows = run_experiment(plan, out, resume=resume, jobs=jobs, report=report, say=say, control=control)
-        except Cancelled as what:
-            cancelled, rows = True, what.rows
+        except (Cancelled, Unfinished) as what:
+            stopped, rows = what, what.rows
     if rows:
         _write(out, rows, plan, as_json)
-    if cancelled:
+    if isinstance(stopped, Unfinished):
+        raise stopped
+    if stopped is not None:
         raise typer.Exit(130)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from kwscore.errors import KWScopeError
+
 
 class Cancelled(Exception):
     """The experiment was asked to end. ``rows``: the table of what is finished."""
@@ -12,6 +14,14 @@ class Cancelled(Exception):
     def __init__(self) -> None:
         super().__init__("cancelled")
         self.rows: list[dict[str, Any]] = []
+
+
+class Unfinished(KWScopeError):
+    """The experiment failed on the way. ``rows``: the table of what is finished."""
+
+    def __init__(self, sentence: str, rows: list[dict[str, Any]]) -> None:
+        super().__init__(sentence)
+        self.rows = rows
 
 
 class Control:

@@ -10,6 +10,7 @@ from pathlib import Path
 from kwscore.board.client import Timing
 from kwscore.errors import KWScopeError
 from kwscore.experiment.plan import BOARD, Plan, is_path
+from kwscore.models.config import NetworkConfig
 from kwscore.stream.telemetry import Engine
 
 Say = Callable[[str], None]
@@ -19,31 +20,37 @@ _PATIENT = Timing(answer=5.0, silence=10.0, hop=60.0)
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network of a plan. ``spec``: what opens it from anywhere; ``name``: as tables show it."""
+    """A network of a plan. ``spec``: what opens it from anywhere; ``name``: as tables show it; ``only_float``: why
+    neither the integer engine nor a board can run it, empty where they can."""
 
     spec: str
     name: str
     model_hash: str
     schedule: str
+    only_float: str = ""
+
+    def fits(self, engine: str) -> bool:
+        """Whether ``engine`` can run it."""
+        return engine == "float" or not self.only_float
 
 
-def find_networks(plan: Plan) -> list[Network]:
-    """The plan's networks with the hashes of their weights, each checked against the plan's engines.
+def find_networks(plan: Plan, say: Say = lambda _: None) -> list[Network]:
+    """The plan's networks with the hashes of their weights. ``say`` is told which engines will be left out for some.
 
-    Raises KWScopeError for one that is missing or damaged, or that an engine cannot run.
+    Raises KWScopeError for one that is missing or damaged, or where an engine can run none of them.
     """
     found = [_find(plan, spec) for spec in plan.networks]
     for network in found:
-        others = [n.spec for n in found if n.name == network.name and n.spec != network.spec]
-        if others:
+        if any(other.name == network.name for other in found if other is not network):
             raise KWScopeError(
-                f"'networks' has {network.name} twice, which tables could not tell apart: rename a file."
+                f"'networks' has {network.name} twice, which tables could not tell apart: rename one file."
             )
-        wrong = [engine for engine in plan.engines if engine != "float" and network.schedule != "stream"]
-        if wrong:
-            raise KWScopeError(
-                f"{network.name} was made for clips, which {wrong[0]} cannot run: give it the engine float alone."
-            )
+    for engine in plan.engines:
+        unfit = [network for network in found if not network.fits(engine)]
+        if len(unfit) == len(found):
+            raise KWScopeError(f"The engine {engine} can run none of the networks: {unfit[0].only_float}")
+        if unfit:
+            say(f"Left out on the engine {engine}: {', '.join(network.name for network in unfit)}.")
     return found
 
 
@@ -56,10 +63,23 @@ def _find(plan: Plan, spec: str) -> Network:
 
         where = str(plan.path(file))
         arrays = {k: v.detach().cpu().numpy() for k, v in load_published(where, name).state_dict().items()}
-        return Network(f"{name}={where}", f"{name} (published)", model_hash(arrays), "clip")
-    where = spec if spec in shipped_checkpoints() or not is_path(spec) else str(plan.path(spec))
+        why = f"{name} is in the clip schedule; integer engine and boards run stream networks."
+        return Network(f"{name}={where}", f"{name} (published)", model_hash(arrays), "clip", why)
+    own = is_path(spec) and spec not in shipped_checkpoints()
+    where = str(plan.path(spec)) if own else spec
     config, arrays, _ = load_arrays(where)
-    return Network(where, spec if where == spec else Path(where).stem, model_hash(arrays), config.schedule)
+    why = "" if set(plan.engines) == {"float"} else _unfit(config)
+    return Network(where, Path(where).stem if own else spec, model_hash(arrays), config.schedule, why)
+
+
+def _unfit(config: NetworkConfig) -> str:
+    from kwscore.fixed.quantise import sizes_of
+
+    try:
+        sizes_of(config)
+    except KWScopeError as error:
+        return str(error)
+    return ""
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from kwscore.audio.noise import PUBLISHED_NOISES
 from kwscore.errors import KWScopeError
 from kwscore.evaluation.grid import code_key
 from kwscore.evaluation.noisy import grid
-from kwscore.experiment.control import Cancelled, Control
+from kwscore.experiment.control import Cancelled, Control, Unfinished
 from kwscore.experiment.engines import Network, find_networks, open_engine
 from kwscore.experiment.material import Speech, load_speech
 from kwscore.experiment.measure import Counts, Unit, measure
@@ -53,6 +53,7 @@ def units_of(plan: Plan, networks: Sequence[Network]) -> list[Unit]:
         Unit(network, engine, condition, seed)
         for network in networks
         for engine in plan.engines
+        if network.fits(engine)
         for condition in conditions
         # without noise nothing is drawn
         for seed in (plan.seeds if condition.noise else plan.seeds[:1])
@@ -77,7 +78,8 @@ def run_experiment(
     The numbers depend on the plan and its inputs alone, never on ``jobs``, on where or in which order units run, or on
     a run having been resumed; hop times are measured.
 
-    Raises KWScopeError for bad input and ``Cancelled`` when ``control`` says so; what is finished stays in ``folder``.
+    Raises KWScopeError for bad input, ``Unfinished`` for what fails on the way (a lost board, a full disk) and
+    ``Cancelled`` when ``control`` says so; what is finished stays in ``folder``.
     """
     if jobs < 1:
         raise KWScopeError(f"--jobs {jobs}: at least one process is needed.")
@@ -88,7 +90,7 @@ def run_experiment(
         raise KWScopeError(f"{real[0]} can serve one process only: leave --jobs out, or measure the board by itself.")
     control = control or Control()
     say("Reading the clips ...")
-    networks, speech = find_networks(plan), load_speech(plan, say)
+    networks, speech = find_networks(plan, say), load_speech(plan, say)
     units = units_of(plan, networks)
     keys = _keys(plan, speech, units)
     store = Store(folder, resume) if folder is not None else None
@@ -120,8 +122,11 @@ def _run(
 
     try:
         _measure_all(plan, speech, units, keys, store, jobs, say, control, pace, found, finish)
-    except Cancelled as cancelled:
-        cancelled.rows = rows_of((unit, found[unit]) for unit in units if unit in found)
+    except (Cancelled, KWScopeError) as error:
+        rows = rows_of((unit, found[unit]) for unit in units if unit in found)
+        if isinstance(error, KWScopeError):
+            raise Unfinished(str(error), rows) from error
+        error.rows = rows
         raise
     return rows_of((unit, found[unit]) for unit in units)
 

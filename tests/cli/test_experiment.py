@@ -109,7 +109,7 @@ class Slow(ToyEngine):
 @contextmanager
 def opened(*_):
     yield Slow()
-run.open_engine, run.find_networks = opened, lambda plan: [NETWORK]
+run.open_engine, run.find_networks = opened, lambda *_: [NETWORK]
 sys.argv = ["kwscope", "experiment", *sys.argv[1:]]
 main()
 """

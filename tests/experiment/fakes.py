@@ -100,7 +100,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> list[ToyEngine]:
         made.append(ToyEngine())
         yield made[-1]
 
-    def networks(plan: Plan) -> list[Network]:
+    def networks(plan: Plan, say: object = None) -> list[Network]:
         return [Network(spec, spec, "0123456789ab", "stream") for spec in plan.networks]
 
     monkeypatch.setattr(run, "open_engine", opened)

@@ -17,10 +17,11 @@ from kwscore.evaluation.noisy import Condition
 from kwscore.evaluation.packed import load_packed
 from kwscore.evaluation.report import wilson
 from kwscore.evaluation.sets import load_set
-from kwscore.experiment.control import Cancelled, Control
+from kwscore.experiment.control import Cancelled, Control, Unfinished
+from kwscore.experiment.engines import find_networks
 from kwscore.experiment.plan import Plan, Source
 from kwscore.experiment.results import FILE
-from kwscore.experiment.run import Progress, run_experiment
+from kwscore.experiment.run import Progress, run_experiment, units_of
 from tests.evaluation.corpora import make_checkpoint, make_full_corpus
 from tests.experiment.fakes import ToyEngine, make_folder
 
@@ -184,6 +185,48 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(plan: Plan, toys: list[Toy
     (tmp_path / "file").touch()
     with pytest.raises(KWScopeError, match="cannot be written"):
         run_experiment(plan, tmp_path / "file" / "out")
+
+
+def test_what_fails_on_the_way_keeps_what_is_finished(
+    plan: Plan, toys: list[ToyEngine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resets = []
+
+    real = ToyEngine.reset
+
+    def lost(self: ToyEngine) -> None:
+        resets.append(self)
+        if len(resets) > 15:
+            raise KWScopeError("The board is gone: connect it again.")
+        real(self)
+
+    monkeypatch.setattr(ToyEngine, "reset", lost)
+    with pytest.raises(Unfinished, match="board is gone") as unfinished:
+        run_experiment(plan, tmp_path / "out")
+    assert [row["condition"] for row in unfinished.value.rows] == ["clean", "white -20 dB"]
+    monkeypatch.setattr(ToyEngine, "reset", real)
+    assert run_experiment(plan, tmp_path / "out", resume=True) == run_experiment(plan)
+
+
+def test_an_engine_leaves_out_what_it_cannot_run(net: str, tmp_path: Path) -> None:
+    other = make_checkpoint(tmp_path, "NanoMamba-Tiny-DualPCEN-v2")
+    said: list[str] = []
+    both = Plan(networks=(net, str(other)), engines=("float", "integer"))
+    networks = find_networks(both, said.append)
+    units = units_of(replace(both, noises=(), snrs=()), networks)
+    assert [(u.network.name, u.engine) for u in units] == [
+        ("NanoMamba-Tiny-DualPCEN", "float"), ("NanoMamba-Tiny-DualPCEN", "integer"),
+        ("NanoMamba-Tiny-DualPCEN-v2", "float"),
+    ]  # fmt: skip
+    assert said == ["Left out on the engine integer: NanoMamba-Tiny-DualPCEN-v2."]
+    with pytest.raises(KWScopeError, match="integer can run none"):
+        find_networks(replace(both, networks=(str(other),)))
+    (tmp_path / "b").mkdir()
+    namesake = str(make_checkpoint(tmp_path / "b", seed=2))
+    with pytest.raises(KWScopeError, match="rename"):
+        find_networks(replace(both, networks=(net, namesake)))
+    with pytest.raises(KWScopeError, match="Nonsense"):
+        find_networks(replace(both, networks=("Nonsense",)))
 
 
 def test_wrong_jobs_are_refused(plan: Plan) -> None:
