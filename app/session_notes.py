@@ -191,7 +191,7 @@ class Notes(Feature):
                 held = one.history is history and one.column > feed.first
                 rows.append(NoteRow(one.note.id, one.column / PER_SECOND, one.note.text, one.column if held else None))
             columns = [(row.place, row) for row in rows]
-        feed.pins = [Mark(column, column, row.text or PIN) for column, row in columns if column is not None]
+        feed.pins = [Mark(at, at, row.text or PIN, kind="pin") for at, row in columns if at is not None]
         if rows != self._shown and not self.panel.editing:
             self._shown = rows
             self.panel.show_rows(rows)

@@ -120,10 +120,12 @@ class Recording(Feature):
             self.window.notify("recording", "Nothing was heard, so nothing was recorded.", "warning")
         else:
             length, size = clock(progress.samples / SAMPLE_RATE), progress.size / 1e6
-            text = f"{length} were recorded into {path} ({size:.1f} MB)."
+            text = f"Recorded {length} into {path} ({size:.1f} MB)."
             self.window.banner.show_message("recording", text, "info", ("Replay", lambda: self._replay(path)))
 
     def _replay(self, path: Path) -> None:
+        for key in ("recording", "recovered"):
+            self.window.notify(key, "")
         self.window.listen_to(Choice("file", str(path)))
 
     def _uncheck(self) -> None:

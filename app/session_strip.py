@@ -139,10 +139,12 @@ class SessionStrip(QWidget):
         self.verify_button = self._button(
             "Verify", "Compute all of it again with the same network: every bit must be the same", self.verify_wanted
         )
-        side = QWidget()
+        self.side = side = QWidget()
+        side.setObjectName("side")
+        side.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         side.setMinimumWidth(RIGHT)
         inner = QHBoxLayout(side)
-        inner.setContentsMargins(4, 0, 8, 0)
+        inner.setContentsMargins(8, 0, 8, 0)
         inner.setSpacing(4)
         for widget in (self.label, self.export_button, self.verify_button):
             inner.addWidget(widget)
@@ -164,6 +166,7 @@ class SessionStrip(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         self.track.theme = theme
+        self.side.setStyleSheet(f"#side {{ background: {theme.surface}; }}")
         self.label.setFont(font(12))
         self.label.setStyleSheet(f"color: {theme.muted}")
         self.track.refresh()

@@ -19,7 +19,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.panels.timepanel import clock
 from app.theme import Theme, font
 
 PIN = "pin"
@@ -43,7 +42,7 @@ class NotesPanel(QWidget):
     key = "notes"
     title = "Notes: pins and remarks"
     about = (
-        "Press P to pin this moment, N to write a note. Notes are stored in the recording, if there is one. A click on "
+        "Press P to pin this moment, Shift+P to write a note. Notes are stored in the recording, if there is one. A click on "
         "a note shows its moment, a double click (F2) edits it, Delete removes it."
     )
 
@@ -82,11 +81,13 @@ class NotesPanel(QWidget):
         delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table)
         delete.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         delete.activated.connect(self._delete)
-        self.hint = QLabel("No note yet.\nPress P to pin a moment, N to write a note.")
+        self.hint = QLabel("No note yet.\nPress P to pin a moment, Shift+P to write a note.")
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.count = QLabel("")
         self.pin_button = self._button("Pin", "Mark this moment (P)", self.pin_wanted.emit)
-        self.note_button = self._button("Note…", "Mark this moment and write something (N)", self.note_wanted.emit)
+        self.note_button = self._button(
+            "Note…", "Mark this moment and write something (Shift + P)", self.note_wanted.emit
+        )
         self.delete_button = self._button("Delete", "Remove the selected note (Delete)", self._delete)
         self.stack = QStackedLayout()
         self.stack.addWidget(self.hint)
@@ -133,7 +134,7 @@ class NotesPanel(QWidget):
         self._filling = True
         self.table.setRowCount(len(rows))
         for number, row in enumerate(rows):
-            when = QTableWidgetItem(clock(row.seconds))
+            when = QTableWidgetItem(_when(row.seconds))
             when.setFlags(when.flags() & ~Qt.ItemFlag.ItemIsEditable)
             words = QTableWidgetItem(row.text or PIN)
             if row.place is None:
@@ -190,3 +191,12 @@ class NotesPanel(QWidget):
     def _delete(self) -> None:
         if self.selected:
             self.deleted.emit(self.selected)
+
+
+def _when(seconds: float) -> str:
+    """``7.3 s`` below a minute, then ``1:07.3``, then ``1:02:07.3``."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    tenths = round(seconds * 10)
+    hours, minutes, rest = tenths // 36_000, tenths // 600 % 60, tenths % 600 / 10
+    return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"

@@ -12,10 +12,12 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QFileDialog, QLineEdit
 
 from app import settings as store
+from app.panels.notes import NoteRow, NotesPanel
 from app.session_notes import Notes
 from app.session_recording import Recording
 from app.session_replay import Replay
 from app.sources import MICROPHONE, Choice
+from app.theme import LIGHT
 from kwscore.audio.source import SourceState
 from kwscore.constants import SAMPLE_RATE
 from kwscore.errors import KWScopeError
@@ -69,7 +71,7 @@ def recorded(window, qtbot) -> Path:
     """End the recording; the file once it is closed."""
     recording = part(window, Recording)
     qtbot.mouseClick(recording.button, LEFT)
-    qtbot.waitUntil(lambda: "were recorded into" in window.banner.text(), timeout=60_000)
+    qtbot.waitUntil(lambda: "Recorded " in window.banner.text(), timeout=60_000)
     assert recording.path is not None
     return recording.path
 
@@ -142,7 +144,7 @@ def test_the_key_records_and_starts_listening(open_window: OpenWindow, qtbot) ->
     qtbot.waitUntil(lambda: recording.recorder is not None and recording.recorder.position > 16_000, timeout=60_000)
     assert window.controller.running
     qtbot.keyClick(window, Qt.Key.Key_Space)  # listening ends, and with it the recording
-    qtbot.waitUntil(lambda: "were recorded into" in window.banner.text(), timeout=60_000)
+    qtbot.waitUntil(lambda: "Recorded " in window.banner.text(), timeout=60_000)
     assert not window.actions_by_name["record"].isChecked()
     with Session(recording.path) as session:
         assert session.complete
@@ -157,7 +159,7 @@ def test_a_reset_and_another_source_go_into_the_same_recording(open_window: Open
     qtbot.keyClick(window, Qt.Key.Key_R)
     qtbot.waitUntil(lambda: recording.recorder.position > 64_000, timeout=60_000)
     window.listen_to(Choice("file", str(sound)))
-    qtbot.waitUntil(lambda: "were recorded into" in window.banner.text(), timeout=60_000)  # the file has ended
+    qtbot.waitUntil(lambda: "Recorded " in window.banner.text(), timeout=60_000)  # the file has ended
     with Session(recording.path) as session:
         assert [s.source["name"] for s in session.segments][-1] == "bursts.wav"
         assert len(session.segments) >= 3
@@ -206,14 +208,15 @@ def test_pins_and_notes_reach_list_plots_and_file(open_window: OpenWindow, qtbot
     recording = part(window, Recording)
     qtbot.mouseClick(recording.button, LEFT)
     qtbot.waitUntil(lambda: recording.recorder.position > 16_000, timeout=60_000)
-    qtbot.keyClick(window, Qt.Key.Key_N)
+    qtbot.keyClick(window, Qt.Key.Key_P, Qt.KeyboardModifier.ShiftModifier)
     qtbot.waitUntil(panel.isVisible)
     editor = panel.table.findChild(QLineEdit)
     qtbot.keyClicks(editor, "a lorry")
     qtbot.keyClick(editor, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: [row.text for row in panel.rows] == ["", "a lorry"], timeout=60_000)
     window.tick()
-    assert [mark.label for mark in window.feed.annotations(0, window.feed.end + 1)] == ["pin", "a lorry"]
+    marks = window.feed.annotations(0, window.feed.end + 1)
+    assert [(mark.label, mark.kind) for mark in marks] == [("pin", "pin"), ("a lorry", "pin")]
     item = panel.table.item(0, 0)
     qtbot.mouseClick(panel.table.viewport(), LEFT, pos=panel.table.visualItemRect(item).center())
     assert window.display.frozen
@@ -368,3 +371,14 @@ def test_what_is_no_session_is_said(open_window: OpenWindow, qtbot, tmp_path: Pa
     qtbot.waitUntil(lambda: "is no session" in window.banner.text(), timeout=60_000)
     with pytest.raises(KWScopeError):
         Session(path)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (59.9, "59.9 s"), (59.96, "1:00.0"), (67.34, "1:07.3"), (3727.3, "1:02:07.3")],
+)
+def test_times_of_notes(qapp, qtbot, seconds: float, text: str) -> None:
+    panel = NotesPanel(LIGHT)
+    qtbot.addWidget(panel)
+    panel.show_rows([NoteRow("a", seconds, "", None)])
+    assert panel.table.item(0, 0).text() == text

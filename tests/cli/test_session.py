@@ -201,3 +201,22 @@ def test_interrupted_in_order(checkpoint: Path, repository: Path, tmp_path: Path
     with Session(path) as opened:
         assert opened.complete
         assert opened.length > 0
+
+
+def test_a_session_as_the_only_argument_opens_the_window_on_it(
+    recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Any] = []
+    monkeypatch.setattr("kwscore.cli.window.open_window", lambda *given, **named: opened.append(given) or 0)
+    result = CliRunner().invoke(app, [str(recording), "--seconds", "1"])
+    assert result.exit_code == 0, result.stderr
+    assert opened[0][0] == str(recording)
+
+
+def test_listen_hears_a_session_like_a_file(recording: Path, checkpoint: Path, sounds: Path) -> None:
+    heard = [
+        CliRunner().invoke(app, ["listen", str(name), "--model", str(checkpoint), "--threshold", str(THRESHOLD)])
+        for name in (recording, sounds / "long.flac")
+    ]
+    assert heard[0].exit_code == 0, heard[0].stderr
+    assert heard[0].stdout == heard[1].stdout != ""
