@@ -149,6 +149,7 @@ def run(
     engine = FixedEngine(image)
     engine.warm_up(progress)
     report = Report(client.info)
+    mode = client.mode
     client.set_mode(1, client.info.mask)
     _alone(client, report, engine, next(iter(audio.values()))[: _SINGLE * HOP])
     spent = 0.0
@@ -169,6 +170,7 @@ def run(
             progress(f"{name}: {len(samples) / SAMPLE_RATE:.1f} s, {so_far}")
     report.rate = sum(map(len, audio.values())) / HOP / spent
     report.stats = client.stats()
+    client.set_mode(mode.stride, mode.mask)
     return report
 
 

@@ -1,27 +1,23 @@
-"""The one compiler setting of the streaming kernels, and their cache on disk.
+"""The one compiler setting of the streaming kernels, and their cache on disk (see ``kwscore.compiled``).
 
-Kernels release the GIL, follow IEEE rules for NaN and infinity, and are cached. numba notices only changes of the
-file that holds the cached function, not of the files of the kernels it calls; ``drop_stale_cache`` closes that hole
-with a hash over all kernel files, kept beside the cache.
+Kernels release the GIL, follow IEEE rules for NaN and infinity, and are cached.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
-import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numba
-from llvmlite import binding
+
+from kwscore import compiled
 
 KERNEL_FILES = (
     *("jit.py", "mathf.py", "fft.py", "layout.py", "frontend.py", "routing.py", "backend.py", "step.py"),
     *("../constants.py", "../models/constants.py", "../audio/level.py"),  # numbers that are compiled in
 )
+_MARKER = "kwscope-kernels.sha256"
 _ENTRY: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 _INNER: dict[str, Any] = {**_ENTRY, "no_cpython_wrapper": True}
 
@@ -51,47 +47,27 @@ def entry(function: Callable[..., Any]) -> Any:
 
 
 def source_hash() -> str:
-    """Hash over the kernel sources, the numba version, the Python version and the processor."""
-    digest = hashlib.sha256()
-    here = Path(__file__).parent
-    for name in KERNEL_FILES:
-        digest.update((here / name).read_bytes())
-    digest.update(f"{numba.__version__} {platform.python_version()} {binding.get_host_cpu_name()}".encode())
-    return digest.hexdigest()[:16]
-
-
-def _marker(dispatcher: Any) -> Path | None:
-    path = getattr(getattr(dispatcher, "stats", None), "cache_path", None)
-    return Path(path) / "kwscope-kernels.sha256" if path else None
+    """Hash over everything that decides what the compiler makes."""
+    return compiled.source_hash(Path(__file__).parent, KERNEL_FILES)
 
 
 def has_cache(dispatcher: Any) -> bool:
     """Whether there is a place on disk for the compiled kernel."""
-    return _marker(dispatcher) is not None
+    return compiled.cache_folder(dispatcher) is not None
 
 
 def cache_is_current(dispatcher: Any) -> bool:
     """True when the compiled form of exactly these kernel sources lies on disk."""
-    marker = _marker(dispatcher)
-    if marker is None or not marker.is_file():
-        return False
-    name = dispatcher.py_func.__name__
-    return marker.read_text() == source_hash() and any(marker.parent.glob(f"*.{name}-*.nbi"))
+    return compiled.is_current(dispatcher, _MARKER, source_hash())
 
 
 def drop_stale_cache(*dispatchers: Any) -> None:
     """Remove cached kernels, because a kernel file has changed since they were compiled."""
     for dispatcher in dispatchers:
-        marker = _marker(dispatcher)
-        for path in marker.parent.glob(f"*.{dispatcher.py_func.__name__}-*.nb[ic]") if marker else ():
-            with contextlib.suppress(OSError):
-                path.unlink()
+        compiled.drop(dispatcher)
 
 
 def mark_cache(*dispatchers: Any) -> None:
     """Record that the cache now holds the present kernel sources."""
-    for marker in {path for path in map(_marker, dispatchers) if path}:
-        with contextlib.suppress(OSError):
-            fresh = marker.with_suffix(f".{os.getpid()}")
-            fresh.write_text(source_hash())
-            fresh.replace(marker)
+    for dispatcher in dispatchers:
+        compiled.mark(dispatcher, _MARKER, source_hash())

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import pickle
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kwscore import compiled
 from kwscore.stream import jit, layout
 from kwscore.stream.step import bundle, run
 
 _ENTRIES = (bundle, run)
 _LIMIT = 300.0  # seconds a compilation may take before it is done here instead
-_CHILD = """
-import pickle, sys
-sys.path.insert(0, sys.argv[1])
-from kwscore.stream.loading import compile_here
-compile_here(*pickle.load(sys.stdin.buffer))
-"""
 _loaded = False  # asking numba takes longer than a whole hop
 
 
@@ -70,17 +61,7 @@ def compile_here(shape: layout.Shape, weights: layout.Weights) -> None:
 def _compile_in_child(shape: layout.Shape, weights: layout.Weights) -> bool:
     if not all(jit.has_cache(entry) for entry in _ENTRIES):
         return False
-    root = Path(__file__).resolve().parents[2]
-    try:
-        subprocess.run(
-            [sys.executable, "-c", _CHILD, str(root)],
-            input=pickle.dumps((shape, weights)),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=_LIMIT,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
+    if not compiled.compile_in_child(__name__, shape, weights, limit=_LIMIT):
         return False
     return _cached()
 
