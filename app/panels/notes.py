@@ -42,8 +42,8 @@ class NotesPanel(QWidget):
     key = "notes"
     title = "Notes: pins and remarks"
     about = (
-        "Press P to pin this moment, Shift+P to write a note. Notes are stored in the recording, if there is one. A click on "
-        "a note shows its moment, a double click (F2) edits it, Delete removes it."
+        "Press P to pin this moment, Shift+P to write a note. Notes are stored in the recording, if there is one. A "
+        "click on a note shows its moment, a double click (F2) edits it, Delete removes it."
     )
 
     pin_wanted = Signal()
