@@ -35,8 +35,8 @@ LAWS: tuple[Law, ...] = ("continuous", "profile")
 LEAST_SECONDS = 0.3
 """Shortest silence that a noise spectrum is taken from."""
 SECOND_BELOW_ACTIVE_DB = 2.1
-"""How far the RMS over a word's second lies below its active level, which leaves pauses out: medians of Speech Commands,
--27.1 and -25 dBFS."""
+"""How far the RMS over a word's second lies below its active level, which leaves pauses out: medians of Speech
+Commands, -27.1 and -25 dBFS."""
 UNSTEADY_DB = 15.0
 """Loudest over quietest tenth of a second of a silence from which on something was probably said or knocked."""
 QUIET_DBFS = -70.0
