@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -246,3 +247,13 @@ def test_cached_features_of_each_front_end_have_their_own_name() -> None:
     for name, config in REGISTRY.items():
         assert keys[name].startswith("running" if config.running_floor else "log")
     assert keys["NanoMamba-Tiny-TC"] == keys["NanoMamba-Tiny"] != keys["NC-SSM"]
+
+
+def test_recipes_of_the_guide_load(repository: Path) -> None:
+    blocks = re.findall(r"```json\n(.*?)```", (repository / "docs" / "training.md").read_text(), re.S)
+    curriculum, queue = (json.loads(block) for block in blocks)
+    recipe = recipe_from_dict(curriculum)
+    assert [recipe.streams_of(epoch).clean for epoch in (0, 2, 3, 29)] == [1.0, 1.0, 0.5, 0.5]
+    assert [recipe.streams_of(epoch).snr for epoch in (3, 9, 10, 20)] == [(5, 15), (5, 15), (0, 10), (-5, 10)]
+    assert {streams.synthetic for streams in map(recipe.streams_of, range(30))} == {1.0}
+    assert [recipe_from_dict({"name": e} if isinstance(e, str) else e).name for e in queue][0] == "NC-SSM"
