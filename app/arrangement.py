@@ -11,7 +11,8 @@ from app.panels.timepanel import TimePanel
 from app.presets import Preset, find
 
 HANDLE = 4  # px between docks, as the style sheet says
-MARGIN = 34  # px: a row of tabs, and rounding
+TABS = 30  # px, a row of tabs
+MARGIN = 6  # px, rounding
 _SIDES = (Area.SIDE, Area.BEHIND)
 
 
@@ -55,7 +56,7 @@ class Arrangement:
         if not self.window.isVisible():  # no height is settled yet
             return places
         room = self._room()
-        while len(places) > 1 and sum(max(map(self._least, place)) for place in places) > room:
+        while len(places) > 1 and sum(max(map(self._least, p)) + TABS * (len(p) > 1) for p in places) > room:
             single = [number for number, place in enumerate(places) if number and len(place) == 1]
             at = max(single, default=1)
             places[at - 1 : at + 1] = [places[at - 1] + places[at]]
@@ -110,6 +111,7 @@ class Arrangement:
         window, docks, preset = self.window, self.docks, self.preset
         low, high = preset.side_limits
         right = max(low, min(high, round(preset.side * window.width())))
+        room = self._room()
         left_keys, right_keys = self._shown(Area.TIME), self._shown(Area.SIDE)
         if left_keys and right_keys:
             window.resizeDocks(
@@ -121,10 +123,10 @@ class Arrangement:
                 for key in place[1:]:
                     window.tabifyDockWidget(docks[place[0]], docks[key])
                 if len(place) > 1:
-                    docks[place[0]].raise_()
+                    docks[next((key for key in place if STANDARD in BY_KEY[key].presets), place[0])].raise_()
             keys = [place[0] for place in places]
             shares = [preset.shares.get(key, BY_KEY[key].share) for key in keys]
-            heights = [share * window.height() // max(sum(shares), 1) for share in shares]
+            heights = [share * room // max(sum(shares), 1) for share in shares]
             window.resizeDocks([docks[key] for key in keys], heights, Qt.Orientation.Vertical)
         self.make_room_below()
 

@@ -33,7 +33,7 @@ class Preset:
 PRESETS = (
     Preset(STANDARD, "Standard", "Why the network decides, from the sound to the word"),
     Preset(RESEARCHER, "Researcher", "Everything there is", below=0.25),
-    Preset(FPGA, "FPGA", "Board and software side by side", below=0.42),
+    Preset(FPGA, "FPGA", "Board and software side by side", below=0.25),
     Preset(
         BOOTH,
         "Booth",
