@@ -164,6 +164,7 @@ class VerilatedBoard:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=rtl_folder() / "mem",
+            start_new_session=True,  # Ctrl-C at the terminal is for us, who then end it in order
         )
         self.port = self._read_name()
 

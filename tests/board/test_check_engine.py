@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from kwscore.board.verilated import missing_tools
+from kwscore.fixed.image import Image
 from kwscore.fixed.layout import Trace
 from rtl.sim import check_engine
 from rtl.sim.check_engine import RECORD, Checked, check, compare_run, runs
@@ -15,6 +17,7 @@ from rtl.tools.model import Write
 from tests.board.toy import speech_like
 from tests.fixed.images import image
 
+save = Image.save
 DUAL = "NanoMamba-Tiny-DualPCEN"
 
 
@@ -25,7 +28,7 @@ def test_every_tensor_of_some_frames() -> None:
     dump = check_engine.program().build()
     checked = Checked()
     check(dump, image(DUAL, 1), speech_like(10), checked)
-    check(dump, image(DUAL, 1), np.full(5 * 160, 32767, np.int16), checked)
+    check(dump, image(DUAL, 1), np.full(5 * 160, 32767, np.int16), checked, instructions=True)
     assert checked.frames == 7 + 2
     assert checked.tensors == 9 * len(Trace._fields)
     assert checked.results > 9 * 20_000
@@ -51,3 +54,17 @@ def test_a_wrong_result_is_named() -> None:
         compare_run(writes, records((3, 7), (4, 1), (4, 3), (0xFFFF, 50)))
     with pytest.raises(AssertionError, match="2 results instead of 3"):
         compare_run(writes, records((3, 7), (4, 1), (0xFFFF, 50)))
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.skipif(bool(missing_tools()), reason="needs verilator, g++ and make")
+@pytest.mark.parametrize("instructions", [False, True])
+def test_weights_that_differ_in_one_bit_are_found(instructions: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the RTL runs is not what the engine runs: the first tensor behind the weight is named."""
+    made = image(DUAL, 1)
+    weight = made.weight.in_proj.copy()
+    weight[1, 40, 3] ^= 64
+    other = replace(made, weight=made.weight._replace(in_proj=weight))
+    monkeypatch.setattr(type(made), "save", lambda _, path: save(other, path))
+    with pytest.raises(AssertionError, match="z1" if not instructions else r"in_row|z1"):
+        check(check_engine.program().build(), made, speech_like(5), Checked(), instructions=instructions)
