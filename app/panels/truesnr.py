@@ -41,6 +41,7 @@ class TrueSnrPanel(BandMapPanel):
     def __init__(self, theme: Theme, feed: Feed) -> None:
         super().__init__(theme, feed)
         self._looked: tuple[int, int] | None = None
+        self._known = False
         self.correlation = float("nan")
 
     def values(self, columns: Columns) -> NDArray[np.floating]:
@@ -69,16 +70,16 @@ class TrueSnrPanel(BandMapPanel):
         return f"{kilohertz(band)}: estimate {estimate[band]:.0f} dB{true}".replace("-", "−")
 
     def paint_live(self, painter: QPainter, plot: QRectF, side: QRectF) -> None:
-        columns = self.feed.columns(self.end - self.visible_columns, self.end)
-        known = np.isfinite(columns.true_snr[:, 0])
-        now = (self.end // EVERY, int(known.sum()) // EVERY)
+        now = (self.end // EVERY, self.visible_columns)
         if now != self._looked:
             self._looked = now
+            columns = self.feed.columns(self.end - self.visible_columns, self.end)
+            self._known = bool(np.isfinite(columns.true_snr[:, 0]).any())
             self.correlation = agreement(self.values(columns), columns.true_snr)
         fill, middle = self.theme.colour("surface", 0.85), plot.center().y()
         self.tag(painter, "estimate", plot.left() + 4, plot.top() + 2, fill, self.theme.text)
         lower = QRectF(plot.left(), middle, plot.width(), plot.height() / 2)
-        if not known.any():
+        if not self._known:
             self.paint_note(painter, lower, self.unknown)
             return
         self.tag(painter, "truth", plot.left() + 4, middle + 2, fill, self.theme.text)

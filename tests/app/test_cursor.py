@@ -13,10 +13,12 @@ from app.clean import Clean
 from app.cursor import Cursor
 from app.feed import Mark
 from app.moments import AROUND, Moments, moment_of
+from app.panels.bandmap import centre
 from app.sources import Choice
 from app.window import MainWindow
 from tests.app.conftest import OpenWindow
 from tests.app.fakes import LoudnessEngine, SteadyFeed, write_sound
+from tests.app.test_window import live
 
 
 @pytest.fixture
@@ -173,6 +175,24 @@ def test_compare_with_the_word_in_clean(heard: MainWindow, qtbot) -> None:
     heard.apply_theme(heard.theme)
     dialog.close()
     qtbot.waitUntil(lambda: clean.dialog is None)
+
+
+def test_the_true_snr_is_known_while_noise_is_mixed_in(open_window: OpenWindow, qtbot) -> None:
+    window, device = live(open_window, qtbot)
+    device.speak()
+    window.docks["truesnr"].show()
+    panel = window.time_panels["truesnr"]
+    qtbot.waitUntil(panel.isVisible)
+    heard = window.feed.end
+    assert np.isnan(window.feed.columns(0, heard).true_snr).all()
+    qtbot.keyClick(window, Qt.Key.Key_N)
+    qtbot.waitUntil(lambda: window.feed.end > heard + 400, timeout=60_000)
+    qtbot.waitUntil(lambda: np.isfinite(window.feed.columns(0, window.feed.end).true_snr[-50:]).all(), timeout=30_000)
+    newest = window.feed.columns(window.feed.end - 50, window.feed.end).true_snr
+    tone = newest.mean(0).argmax()
+    assert centre(int(tone)) == pytest.approx(440, rel=0.15), "the tone stands out of white noise in its band"
+    window.time_cursor.point(window.display.end - 10, (tone + 0.5) / 80)
+    assert "true" in window.docks["truesnr"].bar.value.text()
 
 
 def test_compare_says_when_there_is_nothing(open_window: OpenWindow, sound: Path, qtbot) -> None:
