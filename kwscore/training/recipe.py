@@ -136,7 +136,7 @@ def recipe_from_dict(given: dict[str, Any]) -> TrainingRecipe:
     there were phases say ``finish`` and ``finish_from`` instead. Raises KWScopeError for what cannot be meant.
     """
     values = dict(given)
-    streams = _streams(values.pop("streams", {}), StreamRecipe(), "streams")
+    streams = _streams(values.pop("streams", {}), TrainingRecipe().streams, "streams")
     phases = values.pop("phases", None)
     old = {name: values.pop(name) for name in ("finish", "finish_from") if name in values}
     if phases is not None:

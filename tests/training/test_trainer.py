@@ -255,5 +255,5 @@ def test_recipes_of_the_guide_load(repository: Path) -> None:
     recipe = recipe_from_dict(curriculum)
     assert [recipe.streams_of(epoch).clean for epoch in (0, 2, 3, 29)] == [1.0, 1.0, 0.5, 0.5]
     assert [recipe.streams_of(epoch).snr for epoch in (3, 9, 10, 20)] == [(5, 15), (5, 15), (0, 10), (-5, 10)]
-    assert {streams.synthetic for streams in map(recipe.streams_of, range(30))} == {1.0}
-    assert [recipe_from_dict({"name": e} if isinstance(e, str) else e).name for e in queue][0] == "NC-SSM"
+    assert {(streams.synthetic, streams.context) for streams in map(recipe.streams_of, range(30))} == {(1.0, 0.0)}
+    assert next(recipe_from_dict({"name": e} if isinstance(e, str) else e).name for e in queue) == "NC-SSM"
