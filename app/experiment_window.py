@@ -69,6 +69,7 @@ class ExperimentWindow(QWidget):
         self._folder: Path | None = None
         self._detection = detection
         self._error = ""
+        self._left_out: list[str] = []
         self.process = process or ExperimentProcess(self)
         self.editor = PlanEditor(theme, networks, detection())
         self.chart = ExperimentChart(theme)
@@ -171,7 +172,7 @@ class ExperimentWindow(QWidget):
         self.editor.changed.connect(self._update)
         self.editor.adopt.connect(lambda: self.editor.set_detection(self._detection()))
         self.editor.trouble.connect(lambda sentence: self._say(sentence, "bad"))
-        self.process.noted.connect(self._say)
+        self.process.noted.connect(self._note)
         self.process.progressed.connect(self._progressed)
         self.process.row.connect(self._take_row)
         self.process.ended.connect(self._ended)
@@ -210,6 +211,7 @@ class ExperimentWindow(QWidget):
         for name in folder.glob(f"{RESULTS}/results.*"):
             name.unlink()  # those of an earlier plan
         self.progress.setValue(0)
+        self._left_out = []
         self._say("Starting…")
         self.process.start(folder / PLAN_FILE, folder / RESULTS)
         self._update()
@@ -292,6 +294,12 @@ class ExperimentWindow(QWidget):
 
     # -- what the process reports -----------------------------------------------------------------------------
 
+    def _note(self, sentence: str) -> None:
+        """What is left out is said again at the end."""
+        if sentence.startswith("Left out"):
+            self._left_out.append(sentence)
+        self._say(sentence)
+
     def _progressed(self, record: dict[str, Any]) -> None:
         self.progress.setValue(round(1000 * record["share"]))
         left = record["seconds_left"]
@@ -314,7 +322,7 @@ class ExperimentWindow(QWidget):
         rows = len(self.table.model.rows)
         if outcome == "done":
             self.progress.setValue(1000)
-            self._say(f"Done: {rows} rows. Export writes tables, plot and plan.", "good")
+            self._say(" ".join([f"Done: {rows} rows; Export writes tables, plot and plan.", *self._left_out]), "good")
         elif outcome == "cancelled":
             self._say(f"Cancelled after {rows} rows; Run goes on from here.")
         else:

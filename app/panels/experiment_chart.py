@@ -15,6 +15,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPen
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
 
+from app import theme as themes
 from app.panels import svg_export
 from app.theme import Theme, font
 
@@ -129,7 +130,7 @@ class ExperimentChart(QWidget):
             self.plot.setContextMenuActionVisible(name, False)
         self.plot.setLabel("left", "accuracy, %")
         self.plot.setLabel("bottom", "SNR, dB")
-        self.legend = self.plot.addLegend(offset=(-14, -10), labelTextSize="9pt", verSpacing=-4)
+        self.legend = self.plot.addLegend(offset=(-14, -10), verSpacing=-4)
         self.hint = QLabel(self.empty)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         holder = QWidget()
@@ -163,6 +164,7 @@ class ExperimentChart(QWidget):
             axis.enableAutoSIPrefix(False)
             axis.label.setFont(font(12))
             axis.setLabel(axis.labelText, color=theme.muted)
+        self.legend.setLabelTextSize(f"{themes.scaled(12)}px")
         self.legend.setLabelTextColor(theme.text)
         self.legend.setBrush(theme.colour("surface", 0.85))
         self.legend.setPen(QPen(QColor(theme.line)))
@@ -223,9 +225,8 @@ class ExperimentChart(QWidget):
         y, low, high = (np.array([getattr(point, key) for point in points]) for key in ("y", "low", "high"))
         faint = QColor(colour)
         faint.setAlphaF(0.55)
-        self.plot.addItem(pg.ErrorBarItem(x=x, y=y, top=high - y, bottom=y - low, beam=0, pen=QPen(faint, 0)))
-        pen = QPen(colour, 1.6, dash)
-        pen.setCosmetic(True)
+        self.plot.addItem(pg.ErrorBarItem(x=x, y=y, top=high - y, bottom=y - low, beam=0, pen=self._pen(faint, 1)))
+        pen = self._pen(colour, 1.6, dash)
         self.plot.plot(
             x, y, pen=pen, symbol=symbol, symbolSize=9, symbolBrush=colour, symbolPen=pg.mkPen(colour, width=1),
             name=title or None, antialias=True,
@@ -238,6 +239,12 @@ class ExperimentChart(QWidget):
         colour = QColor(self.theme.text) if by_noise and count == 1 else self._colour(place)
         symbol = "o" if by_noise and count == 1 else SYMBOLS[place % len(SYMBOLS)]
         self._line(x, [point], colour, Qt.PenStyle.SolidLine, symbol, "")
+
+    def _pen(self, colour: QColor, width: float, dash: Qt.PenStyle = Qt.PenStyle.SolidLine) -> QPen:
+        """As wide on every screen: cosmetic pens are measured in its own pixels."""
+        pen = QPen(colour, width * self.devicePixelRatioF(), dash)
+        pen.setCosmetic(True)
+        return pen
 
     def _colour(self, number: int) -> QColor:
         return QColor(self.theme.series[COLOURS[number % len(COLOURS)]])

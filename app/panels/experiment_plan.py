@@ -97,6 +97,15 @@ def _check(on: bool) -> Qt.CheckState:
     return Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
 
 
+class _Column(QScrollArea):
+    """Scrolls up and down only, so it is never narrower than what it holds."""
+
+    def minimumSizeHint(self) -> QSize:
+        inner, bar = self.widget(), self.verticalScrollBar()
+        width = inner.minimumSizeHint().width() if inner is not None else 0
+        return QSize(width + bar.sizeHint().width(), super().minimumSizeHint().height())
+
+
 class PlanEditor(QWidget):
     """``plan()`` is what the form says; ``changed`` comes with every change of it."""
 
@@ -120,7 +129,7 @@ class PlanEditor(QWidget):
         self._build_networks(networks)
         self._build_rest()
         self._column.addStretch(1)
-        self.area = QScrollArea()
+        self.area = _Column()
         self.area.setWidgetResizable(True)
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.area.setFrameShape(QScrollArea.Shape.NoFrame)

@@ -177,6 +177,9 @@ class ExperimentTable(QWidget):
         self.table.setFont(font(13))
         self.table.horizontalHeader().setFont(font(11))
         self.table.verticalHeader().setDefaultSectionSize(themes.scaled(24))
+        self.table.setStyleSheet(  # eleven columns side by side
+            "QTableView::item { padding: 0 4px; } QHeaderView::section { padding: 3px 6px; }"
+        )
         self.detail.setFont(font(12))
         self.detail.setStyleSheet(f"color: {theme.muted}")
 

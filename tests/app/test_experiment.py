@@ -471,6 +471,31 @@ def test_it_fits_into_a_small_screen(experiment, qapp, theme) -> None:
     assert image.width() == 1280 * image.devicePixelRatio()
 
 
+def test_large_text_is_not_cut_off(experiment, qapp) -> None:
+    try:
+        themes.set_text_scale(150)
+        themes.apply(qapp, themes.LIGHT)
+        window = experiment()
+        qapp.processEvents()
+        editor = window.editor
+        assert editor.area.viewport().width() >= editor.inner.minimumSizeHint().width()
+    finally:
+        themes.set_text_scale(100)
+        themes.apply(qapp, themes.LIGHT)
+
+
+def test_what_is_left_out_is_said_at_the_end(experiment, qtbot, stand_in) -> None:
+    code = """
+import json
+print(json.dumps({"type": "note", "text": "Left out on the engine integer: Matched."}))
+print(json.dumps({"type": "note", "text": "Reading ..."}))
+"""
+    window = experiment(stand_in(code=code))
+    click(qtbot, window.run_button)
+    until_ended(qtbot, window)
+    assert "Left out on the engine integer: Matched." in window.state.text()
+
+
 def test_nothing_is_made_before_it_is_wanted(open_window: OpenWindow, sound: Path) -> None:
     window = open_window(Choice("file", str(sound)))
     assert next(f for f in window.features if isinstance(f, ExperimentFeature)).experiment is None  # made when wanted
