@@ -98,7 +98,11 @@ class ToolBar(QToolBar):
         """Where the row is too narrow, buttons lose their words, in the order of ``gives_way``; none is cut off."""
         layout = self.layout()
         assert layout is not None
-        saved = {button: self._saved(button) for button in self.gives_way}
+        held = (self.widgetForAction(action) for action in self.actions() if action.isVisible())
+        added = [
+            each for each in held if isinstance(each, QToolButton) and each not in (self.run_button, self.help_button)
+        ]
+        saved = {button: self._saved(button) for button in dict.fromkeys((*self.gives_way, *added))}
         needed = layout.sizeHint().width()
         needed += sum(width for button, width in saved.items() if button.toolButtonStyle() is BARE)
         for button, width in saved.items():
