@@ -6,6 +6,7 @@ sound and painting, and a visitor may go on looking at the live view.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.feature import Feature
@@ -30,6 +31,9 @@ class ExperimentFeature(Feature):
 
             controller = self.window.controller
             self.experiment = ExperimentWindow(self.window.theme, controller.networks(), lambda: controller.detection)
+            folder = self.window.settings.noise_folder
+            if folder and Path(folder).is_dir():  # the recordings that the noise menu lists
+                self.experiment.editor.use_recordings(folder, checked=False)
         self.experiment.show()
         self.experiment.raise_()
         self.experiment.activateWindow()

@@ -26,7 +26,6 @@ from app.main import application
 from app.settings import Settings
 from app.sources import Choice, check
 from app.window import MainWindow
-from kwscore.audio.mixing import StreamingMixer
 from kwscore.constants import SAMPLE_RATE
 from kwscore.errors import KWScopeError
 from kwscore.models.config import DEFAULT_NETWORK
@@ -132,14 +131,19 @@ class Soak(QObject):
         self.figures["start_s"] = time.time() - self.order.began
         if self.order.everything:
             self.controller.set_engines(EngineChoice(Kind.FLOAT, Reference(Kind.INTEGER)))
-            self.controller.set_mixer(StreamingMixer(NOISE, 10.0))
+            self.controller.noise.choose(NOISE)
         self.controller.start()
         self._until(lambda: self.watch.frames > 0, self._first, 120.0, "the source delivered no sound")
 
     def _first(self) -> None:
         self.figures["first_result_s"] = time.time() - self.order.began
-        enough = WARM * SAMPLE_RATE
-        self._until(lambda: self.watch.samples >= enough, self._begin, 120.0, "the source stopped")
+        self._until(self._warm, self._begin, 120.0, "the source stopped, or an engine or the noise did not start")
+
+    def _warm(self) -> bool:
+        """Enough was heard, and what is to be measured is on."""
+        newest = self.watch.since(0.0)[-1]
+        on = newest.both and newest.noise == NOISE
+        return self.watch.samples >= WARM * SAMPLE_RATE and (on or not self.order.everything)
 
     def _begin(self) -> None:
         self.figures["engines"] = self.controller.engine_choice.label
@@ -195,8 +199,8 @@ class Soak(QObject):
             ("network back", lambda: self.controller.set_network(""), lambda e: not e.engine.endswith(other)),
         ]
         return [
-            ("noise", lambda: self.controller.set_mixer(StreamingMixer("pink", 5.0)), lambda e: e.noise == "pink"),
-            ("noise off", lambda: self.controller.set_mixer(None), lambda e: not e.noise),
+            ("noise", lambda: self.controller.noise.choose("pink"), lambda e: e.noise == "pink"),
+            ("noise off", lambda: self.controller.noise.switch(False), lambda e: not e.noise),
             ("engine: integer", lambda: self._engines(Kind.INTEGER), lambda e: e.engine.startswith("Fixed")),
             ("engine: float", lambda: self._engines(Kind.FLOAT), lambda e: e.engine.startswith("Stream")),
             ("engine: both", lambda: self._engines(Kind.FLOAT, Reference(Kind.INTEGER)), lambda e: e.both),

@@ -385,7 +385,7 @@ class PlanEditor(QWidget):
         if name:
             self.use_recordings(name)
 
-    def use_recordings(self, folder: str) -> None:
+    def use_recordings(self, folder: str, checked: bool = True) -> None:
         """Offer the kinds of noise that a folder has, each of its sub-folders one."""
         try:
             kinds = dict.fromkeys(name.partition("/")[0] for name in recordings_in(folder))
@@ -394,7 +394,7 @@ class PlanEditor(QWidget):
             return
         self._plan = replace(self._plan, recordings=folder)
         for kind in kinds:
-            self.noises.add(RECORDED + kind, kind, True, f"recordings of {kind} in {folder}")
+            self.noises.add(RECORDED + kind, kind, checked, f"recordings of {kind} in {folder}")
         self._edited()
 
     def _add_network(self) -> None:

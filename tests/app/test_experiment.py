@@ -13,6 +13,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QFileDialog
 
+from app import settings as store
 from app import theme as themes
 from app.experiment import ExperimentFeature
 from app.experiment_process import ExperimentProcess
@@ -469,6 +470,19 @@ def test_it_fits_into_a_small_screen(experiment, qapp, theme) -> None:
     assert window.minimumSizeHint().height() <= 720
     image = window.grab().toImage()
     assert image.width() == 1280 * image.devicePixelRatio()
+
+
+def test_the_windows_own_recordings_are_offered(open_window: OpenWindow, tmp_path: Path) -> None:
+    (tmp_path / "rain").mkdir()
+    (tmp_path / "rain" / "a.wav").touch()
+    settings = store.Settings(theme="light", noise_folder=str(tmp_path))
+    window = open_window(MICROPHONE, settings, build_source=lambda choice: Device())
+    window.actions_by_name["experiment"].trigger()
+    feature = next(f for f in window.features if isinstance(f, ExperimentFeature))
+    assert feature.experiment is not None
+    check(feature.experiment, "noises", "recorded rain")  # it is there, and was not checked
+    assert "recorded rain" in feature.experiment.editor.plan().noises
+    assert feature.experiment.editor.plan().recordings == str(tmp_path)
 
 
 def test_large_text_is_not_cut_off(experiment, qapp) -> None:
