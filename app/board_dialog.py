@@ -81,7 +81,7 @@ class BoardDialog(QDialog):
         self.setModal(False)
         self.list = QListWidget()
         self.list.setAccessibleName("Boards and serial ports")
-        self.list.currentItemChanged.connect(self._picked)
+        self.list.itemSelectionChanged.connect(self._picked)
         self.list.itemDoubleClicked.connect(lambda _: self.connect_board())
         self.path = QLineEdit(port)
         self.path.setAccessibleName("Port by name")
@@ -304,8 +304,8 @@ class BoardDialog(QDialog):
         )
         self.values["Link"].setText(f"{status.baud:,} baud · {info.credit} hops may be under way")
         self.values["Host's counters"].setText(
-            f"{status.lost_results} answers lost · {status.link_errors} frames damaged · {status.filled} frames heard "
-            f"zeros · opened again {status.reconnections} times"
+            f"answers lost {status.lost_results} · frames damaged {status.link_errors} · frames that heard zeros "
+            f"{status.filled} · opened again {status.reconnections}"
         )
 
     def _list(self, problem: str) -> None:
@@ -331,9 +331,10 @@ class BoardDialog(QDialog):
         if name == named:
             self.list.setCurrentItem(item)
 
-    def _picked(self, item: QListWidgetItem | None) -> None:
-        if item is not None and item.data(Qt.ItemDataRole.UserRole):
-            self.path.setText(item.data(Qt.ItemDataRole.UserRole))
+    def _picked(self) -> None:
+        for item in self.list.selectedItems():
+            if item.data(Qt.ItemDataRole.UserRole):
+                self.path.setText(item.data(Qt.ItemDataRole.UserRole))
 
 
 def _said(report: Report | None) -> str:

@@ -7,7 +7,6 @@ present ones go on.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from app.engines import EngineChoice, EngineSet, Workshop
 from app.feed import HELD, Mark
 from app.history_feed import HistoryFeed
 from app.listening import Listening, in_thread
+from app.loading import Floating, Loaded, LoadEngine, Loading, NotLoaded, Progress
 from app.noise import Noise
 from app.sources import DEMO, Choice
 from app.statusbar import Health
@@ -37,12 +37,8 @@ if TYPE_CHECKING:
     from kwscore.audio.mixing import StreamingMixer
 
 CLOSE_DEADLINE = 1.5  # s
-log = logging.getLogger(__name__)
 
 __all__ = ["Compared", "Controller", "Detected", "DevicesFound", "EnginesTried", "NetworkTried", "Notice", "Risen"]
-
-Progress = Callable[[str], None]
-LoadEngine = Callable[[str, Progress], tuple[Engine, tuple[float, float] | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,34 +74,9 @@ class EnginesTried:
 
 
 @dataclass(frozen=True, slots=True)
-class _Loaded:
-    """``first``: the float engine; ``engines`` those of the choice, None where they failed for the reason given."""
-
-    token: int
-    name: str
-    first: Engine
-    training_level: tuple[float, float] | None
-    choice: EngineChoice
-    engines: EngineSet | None
-    sentence: str
-    fresh: bool  # whether the network was loaded for this
-
-
-@dataclass(frozen=True, slots=True)
-class _NotLoaded:
-    token: int
-    name: str
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Searched:
     found: DevicesFound
     reopen: bool
-
-
-_First = tuple[str, Engine, tuple[float, float] | None]
-"""The float engine that is loaded: of which network, and the levels that was trained on."""
 
 
 class Controller:
@@ -138,16 +109,11 @@ class Controller:
         self.boards = Boards(open_board)
         self.noise = Noise(self.worker.events, self.set_mixer, self.listen_in, monitor)
         self._listening = Listening(choice, self.worker.events, self._hear, build_source, fall_back)
-        self._load_engine = load_engine or networks.load_engine
-        self._workshop = Workshop(
-            lambda name, progress: self._load_engine(name, progress)[0],
-            load_integer or networks.load_integer,
-            self.boards,
-        )
+        load = self._load_engine = load_engine or networks.load_engine
+        workshop = Workshop(lambda name, say: load(name, say)[0], load_integer or networks.load_integer, self.boards)
+        self._loading = Loading(self.worker.events, load, workshop)
         self._engines: EngineSet | None = None
-        self._first: _First | None = None
-        self._network_token = 0
-        self._loading = ""  # what is being loaded
+        self._first: Floating | None = None
         self._fell_back = False  # the network that is being loaded stands in for one that failed
         self._searching = False
         self._closed = False
@@ -182,14 +148,14 @@ class Controller:
         Where there is none yet and this one fails, the standard one is loaded instead.
         """
         self._fell_back = False
-        self._load(name, self.engine_choice)
+        self._loading.start(name, self.engine_choice, None, self._engines is None)
 
     def set_engines(self, choice: EngineChoice) -> None:
         """Compute with other engines; the present ones go on until these are ready. ``EnginesTried`` tells the end."""
-        if self._engines is None and not self._loading:
+        if self._engines is None and not self._loading.what:
             self.engine_choice = choice  # nothing runs yet: they are made with the network
         else:
-            self._load(self.network_choice, choice, self._first)
+            self._loading.start(self.network_choice, choice, self._first, False)
 
     def count_anew(self) -> None:
         """Forget the figures of the comparison; what is drawn stays."""
@@ -282,7 +248,7 @@ class Controller:
         """What a display without data is waiting for; empty when it is for the user."""
         if not self._listening.busy:
             return ""
-        return "Loading the network…" if self._loading else "Waiting for the first sound…"
+        return "Loading the network…" if self._engines is None else "Waiting for the first sound…"
 
     def caption(self, end: int) -> str:
         """What the playlist plays at column ``end``."""
@@ -311,7 +277,7 @@ class Controller:
             level=level,
             level_word=level_word,
             network=f"{self.network_name} · {self.network_hash}" if self.network_hash else "",
-            notice=f"loading {self._loading}…" if self._loading else "",
+            notice=f"loading {self._loading.what}…" if self._loading.what else "",
             board=f"{board.port} {board.words}" if board.port else "",
             board_state=board.lamp,
         )
@@ -321,7 +287,7 @@ class Controller:
         if self._closed:
             return
         self._closed = True
-        self._network_token += 1
+        self._loading.forget()
         ends = time.monotonic() + CLOSE_DEADLINE
         self.worker.leave()
         closing = [
@@ -346,42 +312,8 @@ class Controller:
             self._listening.open(choice)
             return
         self._listening.postpone(choice)
-        if not self._loading:
+        if not self._loading.what:
             self.set_network(self.network_choice)
-
-    def _load(self, name: str, choice: EngineChoice, held: _First | None = None) -> None:
-        """Make the engines of ``choice`` for a network in a thread; the float one always, as the others' fallback.
-        ``held``: that one, where it is there already."""
-        self._network_token += 1
-        self._loading = "engine" if held is not None else "network"
-        token, load, build, events = self._network_token, self._load_engine, self._workshop.build, self.worker.events
-
-        def progress(sentence: str) -> None:
-            events.append(Notice("compile", sentence, "info"))
-
-        def work() -> None:
-            try:
-                first, level = (held[1], held[2]) if held is not None else load(name, progress)
-            except KWScopeError as error:
-                events.append(_NotLoaded(token, name, str(error)))
-                return
-            except Exception as error:
-                log.exception("loading the network")
-                events.append(
-                    _NotLoaded(token, name, f"{name or 'The network'} cannot be loaded ({error}): choose another one.")
-                )
-                return
-            engines, sentence = None, ""
-            try:
-                engines = build(choice, name, first, progress)
-            except KWScopeError as error:
-                sentence = str(error)
-            except Exception as error:
-                log.exception("making engines")
-                sentence = f"The engine {choice.label} cannot be used ({error}): choose another one."
-            events.append(_Loaded(token, name, first, level, choice, engines, sentence, held is None))
-
-        in_thread("kwscope-load", work)
 
     def _take(self, event: object) -> list[object]:
         """Follow up on one event; return what the window should know."""
@@ -398,9 +330,9 @@ class Controller:
         if isinstance(event, Detected):
             self.feed.marks.append(Mark(event.start_column, event.column, event.word, event.score))
             return [event]
-        if isinstance(event, _Loaded):
+        if isinstance(event, Loaded):
             return self._loaded(event)
-        if isinstance(event, _NotLoaded):
+        if isinstance(event, NotLoaded):
             return self._not_loaded(event)
         if isinstance(event, _Searched):
             self._searching = False
@@ -409,22 +341,21 @@ class Controller:
             return [event.found]
         return [event]
 
-    def _loaded(self, event: _Loaded) -> list[object]:
-        if event.token != self._network_token:
+    def _loaded(self, event: Loaded) -> list[object]:
+        if not self._loading.done(event.token, event.more):
             self._retire(event.engines, self._engines)
             return []
-        self._loading = ""
         another = event.fresh
-        self._first = event.name, event.first, event.training_level
-        said: list[object] = [Notice("compile", "")]
+        self._first = event.first
+        said: list[object] = [] if event.more else [Notice("compile", "")]
         if event.engines is None:
             said += [Notice("engines", event.sentence), EnginesTried(event.choice, event.sentence)]
         else:
             said += [Notice("engines", ""), EnginesTried(event.choice)]
         if event.engines is not None or another:  # a new network runs in any case, in floating point if need be
-            self._use(event.engines or EngineSet(EngineChoice(port=event.choice.port), event.first), event)
+            self._use(event.engines or EngineSet(EngineChoice(port=event.choice.port), event.first.engine), event.first)
         if another:
-            said.append(NetworkTried(event.name, True))
+            said.append(NetworkTried(event.first.name, True))
             if not self._fell_back:
                 said.append(Notice("network", ""))
         self._fell_back = False
@@ -433,13 +364,13 @@ class Controller:
             self._listening.open(choice)
         return said
 
-    def _use(self, engines: EngineSet, event: _Loaded) -> None:
+    def _use(self, engines: EngineSet, first: Floating) -> None:
         self.noise.prepare()  # which takes the interpreter's time, so not before there is a network
         old, self._engines = self._engines, engines
         self.engine_choice = engines.choice
-        self.network_choice = event.name
-        self.network_name, self.network_hash = event.first.name, event.first.model_hash
-        self.feed.training_level = event.training_level
+        self.network_choice = first.name
+        self.network_name, self.network_hash = first.engine.name, first.engine.model_hash
+        self.feed.training_level = first.training_level
         self.worker.post(lambda: self.worker.use_engines(engines))
         self.worker.post(lambda: self._retire(old, engines))
 
@@ -451,17 +382,16 @@ class Controller:
             if isinstance(each, DeferredEngine) and not on_board and each not in kept:
                 in_thread("kwscope-retire", each.close)
 
-    def _not_loaded(self, event: _NotLoaded) -> list[object]:
-        if event.token != self._network_token:
+    def _not_loaded(self, event: NotLoaded) -> list[object]:
+        if not self._loading.done(event.token):
             return []
-        self._loading = ""
         said: list[object] = [Notice("compile", ""), NetworkTried(event.name, False)]
         sentence = event.sentence
         if self._engines is None and event.name:
             sentence = f"{sentence} The standard network is used instead."
             self.network_choice = self.network_name = ""
             self._fell_back = True
-            self._load("", self.engine_choice)
+            self._loading.start("", self.engine_choice, None, True)
         elif self._engines is None:
             self._listening.give_up_waiting()
         # with the first failure still shown, the second one gets a line of its own

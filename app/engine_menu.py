@@ -88,7 +88,9 @@ class EngineFeature(Feature):
     def do_board(self) -> None:
         """The board: ports, connecting, weights, selftest, statistics."""
         if self.dialog is None:
-            self.dialog = BoardDialog(self.window, self.controller, self._now.port)
+            self.dialog = BoardDialog(
+                self.window, self.controller, self.controller.boards.status().port or self._now.port
+            )
             self.dialog.port_chosen.connect(self.use_port)
             self.dialog.engines_wanted.connect(self.choose)
         self.dialog.set_theme(self.window.theme)
@@ -156,7 +158,8 @@ class EngineFeature(Feature):
 
     def event(self, event: object) -> None:
         if isinstance(event, EnginesTried):
-            self.wanted = None
+            if event.choice == self.wanted:
+                self.wanted = None
             self._show()
         elif isinstance(event, Compared):
             self._name_engines(event.engines)

@@ -47,7 +47,7 @@ class LevelBars(QWidget):
         self.theme = theme
         self.figures: NoiseFigures | None = None
         self.setFixedHeight(62)
-        self.setMinimumWidth(200)
+        self.setMinimumWidth(180)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Levels of speech and noise")
         self.setToolTip(
@@ -77,7 +77,7 @@ class LevelBars(QWidget):
         painter = QPainter(self)
         theme = self.theme
         painter.setFont(font(12))
-        left, right = 58.0, 128.0
+        left, right = 54.0, 134.0
         width = max(self.width() - left - right, 20.0)
         for row, (name, level, text, measured) in enumerate(self._rows()):
             y = 4.0 + 30 * row
@@ -122,7 +122,8 @@ class NoisePanel(QWidget):
         self.kind = QComboBox()
         self.kind.setAccessibleName("Kind of noise")
         self.kind.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.kind.setMinimumContentsLength(16)
+        self.kind.setMinimumContentsLength(8)
+        self.kind.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.kind.activated.connect(lambda row: self.noise_chosen.emit(self.kind.itemData(row)))
         self.file_button = _button("File…", "A recording of your own, repeated for ever", self.file_wanted)
         self.folder_button = _button("Folder…", "List all recordings of a folder", self.folder_wanted)
@@ -160,15 +161,16 @@ class NoisePanel(QWidget):
         grid.setVerticalSpacing(8)
         grid.setHorizontalSpacing(10)
         grid.setColumnStretch(1, 1)
-        kinds, snr, seed = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
-        kinds.addWidget(self.kind, 1)
-        kinds.addWidget(self.file_button)
-        kinds.addWidget(self.folder_button)
+        kinds, own, snr, seed = QHBoxLayout(), QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        kinds.addWidget(self.kind)
+        own.addWidget(self.file_button)
+        own.addWidget(self.folder_button)
+        own.addStretch(1)
         snr.addWidget(self.slider, 1)
         snr.addWidget(self.snr)
         seed.addWidget(self.seed)
         seed.addStretch(1)
-        for row, (name, layout) in enumerate((("Noise", kinds), ("SNR", snr), ("Seed", seed))):
+        for row, (name, layout) in enumerate((("Noise", kinds), ("", own), ("SNR", snr), ("Seed", seed))):
             label = QLabel(name)
             self.names.append(label)
             grid.addWidget(label, row, 0)

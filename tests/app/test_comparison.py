@@ -23,9 +23,12 @@ from app.panels.latency import LatencyChart, Row
 from app.sources import MICROPHONE
 from app.theme import LIGHT
 from app.window import MainWindow
+from kwscore.board.client import BoardClient
 from kwscore.board.ports import Port
+from kwscore.board.selftest import Report, Spread
 from kwscore.board.virtual import VirtualBoard
 from kwscore.stream.comparison import Comparison
+from kwscore.stream.deferred import DeferredEngine
 from tests.app.conftest import OpenWindow
 from tests.app.test_engines import parts
 from tests.board.toy import ToyEngine
@@ -195,6 +198,50 @@ def test_the_dialog_connects_tests_counts_and_disconnects(
     qtbot.waitUntil(lambda: feature(window).button.text() == "integer", timeout=SLOW)
     qtbot.waitUntil(lambda: not dialog.disconnect_button.isEnabled(), timeout=SLOW)
     assert window.controller.running
+
+
+@pytest.mark.parametrize("equal", [True, False])
+def test_the_selftest_has_the_board_for_itself_and_says_what_it_found(
+    open_window: OpenWindow, qtbot: Any, board: VirtualBoard, monkeypatch: pytest.MonkeyPatch, equal: bool
+) -> None:
+    seen: list[str] = []
+
+    def run(client: BoardClient, image: object, audio: object, progress: Any) -> Report:
+        seen.append(deferred.lost)
+        progress("speech: 1.0 s, all equal")
+        assert client.stats().crc_errors == 0
+        report = Report(client.info, hops=100, results=100, rate=230.0, compute=Spread(800.0, 810.0, 820.0))
+        if not equal:
+            report.differences["logits"] += 3
+            report.first = "hop 7 of speech: logits [2] 5 instead of 6"
+        return report
+
+    monkeypatch.setattr("kwscore.board.selftest.run", run)
+    monkeypatch.setattr("app.networks.load_image", lambda name, progress: None)
+    window = listening(open_window, qtbot, board)
+    feature(window).choose(EngineChoice(Kind.INTEGER, Reference(Kind.BOARD), "toy"))
+    qtbot.waitUntil(lambda: frames(window) > 20, timeout=SLOW)
+    engines = window.controller.engines
+    assert engines is not None
+    deferred = engines.reference
+    assert isinstance(deferred, DeferredEngine)
+    qtbot.keyClick(window, Qt.Key.Key_B)
+    dialog = feature(window).dialog
+    assert dialog is not None
+    assert dialog.path.text() == "toy"
+    qtbot.waitUntil(dialog.test_button.isEnabled, timeout=SLOW)
+    qtbot.mouseClick(dialog.test_button, LEFT)
+    qtbot.waitUntil(lambda: bool(dialog.result.text()), timeout=SLOW)
+    said = dialog.result.text()
+    assert said.startswith("✓ Passed: all 100 answers" if equal else "✗ Failed: 3 differences")
+    assert "2.3 times live audio" in said
+    assert ("hop 7 of speech" in said) is not equal
+    assert seen == ["The board is being tested."]
+    held = frames(window)
+    qtbot.waitUntil(lambda: frames(window) > held + 30, timeout=SLOW)  # it listens again
+    comparison = window.feed.comparison
+    assert comparison is not None
+    assert comparison.summary().bit_exact
 
 
 def test_the_dialog_says_why_a_port_does_not_open(open_window: OpenWindow, qtbot: Any) -> None:

@@ -445,7 +445,7 @@ def test_another_network_after_the_end_of_a_file_keeps_the_display(
     for name in ("two", "three"):
         controller.set_network(name)
         driver.until(lambda name=name: controller.network_name == name)  # type: ignore[misc]
-        _work_through(driver)
+        work_through(driver)
         assert (controller.feed.end, len(controller.feed.marks)) == (heard, words)
         assert controller.worker.runner is None
     controller.start()
@@ -453,7 +453,7 @@ def test_another_network_after_the_end_of_a_file_keeps_the_display(
     driver.until(lambda: controller.source_note == "ended" and controller.feed.end == heard)
 
 
-def _work_through(driver: Driver) -> None:
+def work_through(driver: Driver) -> None:
     """Until the engine thread has done what it was given."""
     done = threading.Event()
     driver.controller.worker.post(done.set)
@@ -472,7 +472,7 @@ def test_another_network_after_the_engine_failed_begins_nothing(drive: Callable[
     heard = controller.feed.end
     controller.set_network("two")
     driver.until(lambda: controller.network_name == "two")
-    _work_through(driver)
+    work_through(driver)
     assert controller.worker.runner is None
     assert controller.feed.end == heard
 
@@ -551,7 +551,7 @@ def test_the_level_has_the_meters_verdict(drive: Callable[..., Driver]) -> None:
     controller.start()
     driver.until(lambda: controller.feed.end > HELD)
     device.state = SourceState.LOST  # nothing moves on
-    _work_through(driver)
+    work_through(driver)
     controller.feed.refresh(controller.feed.end, HELD)
     meter = judge_level(controller.feed.columns(controller.feed.end - HELD, controller.feed.end).level, (-50.0, -8.0))
     health = controller.health()

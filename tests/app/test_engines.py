@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,15 @@ import pytest
 from app.controller import Compared, EnginesTried, NetworkTried
 from app.engines import EngineChoice, Kind, Reference
 from app.sources import MICROPHONE
+from kwscore.audio.source import SourceState
 from kwscore.board.engine import BoardEngine
 from kwscore.board.virtual import VirtualBoard
 from kwscore.errors import KWScopeError
 from kwscore.stream.comparison import Comparison
 from tests.app.fakes import Device
-from tests.app.test_controller import Driver, drive
+from tests.app.test_controller import Driver, drive, work_through
 from tests.board.toy import ToyEngine
-from tests.stream.fakes import ShiftedEngine
+from tests.stream.fakes import PATIENCE, ShiftedEngine
 
 __all__ = ["drive"]
 
@@ -73,7 +75,8 @@ def compared(driver: Driver, frames: int) -> Comparison:
 
 
 def test_the_engine_is_exchanged_without_losing_a_column(drive: Callable[..., Driver]) -> None:
-    driver = running(drive, **parts())
+    device = Device()
+    driver = running(drive, **parts(build_source=lambda choice: device))
     controller = driver.controller
     history = controller.worker.history
     for kind in (INTEGER, FLOAT, INTEGER):
@@ -83,8 +86,9 @@ def test_the_engine_is_exchanged_without_losing_a_column(drive: Callable[..., Dr
         driver.until(lambda end=end: controller.feed.end > end + 50)  # type: ignore[misc]
     assert controller.worker.history is history  # one axis, nothing began anew
     assert controller.worker.runner is not None
-    status = controller.worker.runner.statistics()
-    assert abs(controller.feed.end - ((status.position - 512) // 160 + 1)) <= 10
+    device.state = SourceState.STALLED  # nothing moves on
+    work_through(driver)
+    assert controller.feed.end == (controller.worker.runner.statistics().position - 512) // 160 + 1
 
 
 def test_two_engines_hear_the_same_and_are_compared(drive: Callable[..., Driver]) -> None:
@@ -193,9 +197,28 @@ def test_the_engine_chosen_before_the_start_is_made_with_the_network(
     # where it cannot be made, the network is heard in floating point
     driver = drive(MICROPHONE, engines=EngineChoice(BOARD), **parts())
     driver.controller.start()
-    driver.until(lambda: driver.controller.feed.end > 20)
+    driver.until(lambda: driver.controller.feed.end > 20 and driver.notices("engines"))
     assert driver.controller.engine_choice == EngineChoice()
     assert "Nothing answers" in driver.notices("engines")[-1].text
+
+
+def test_the_float_engine_listens_until_the_others_are_ready(drive: Callable[..., Driver]) -> None:
+    gate = threading.Event()
+
+    def integer(name: str, progress: object) -> ToyEngine:
+        assert gate.wait(PATIENCE)
+        return ToyEngine()
+
+    driver = drive(MICROPHONE, engines=EngineChoice(INTEGER, Reference(FLOAT)), **parts(load_integer=integer))
+    controller = driver.controller
+    controller.start()
+    driver.until(lambda: controller.feed.end > 20)
+    assert controller.engine_choice == EngineChoice()
+    assert controller.health().notice == "loading engine…"
+    gate.set()
+    compared(driver, 20)
+    assert controller.engine_choice.primary is INTEGER
+    assert controller.health().notice == ""
 
 
 def test_another_network_keeps_the_choice_of_engines(drive: Callable[..., Driver]) -> None:
