@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QFont
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QFont, QKeyEvent
 from PySide6.QtWidgets import QDialog, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from app.feature import Feature
@@ -111,11 +111,13 @@ class CleanDialog(QDialog):
         self.theme = theme
         self.setWindowTitle(f"“{word}” beside the same word in clean")
         self.setAccessibleName(self.windowTitle())
-        self.setMinimumSize(1000, 600)
-        self.resize(1400, 920)
+        self.setMinimumSize(900, 560)
+        self.resize(min(1400, parent.width()), min(920, parent.height()))
         self.sides: tuple[Side, Side] | None = None
         self.panels: tuple[list[TimePanel], list[TimePanel]] = ([], [])
         self.values: list[tuple[QLabel, QLabel]] = []
+        self._quiet: list[QLabel] = []  # in the muted colour
+        self._at: tuple[int, float | None] | None = None  # where the cursor stands, from the decision
         self.note = QLabel("The network listens to the word in clean…")
         self.note.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.note.setWordWrap(True)
@@ -143,6 +145,7 @@ class CleanDialog(QDialog):
             figures = QLabel(figures_text(side.figures, tuple(side.feed.expert_names)))
             figures.setFont(font(12))
             figures.setStyleSheet(f"color: {self.theme.muted}")
+            self._quiet.append(figures)
             figures.setToolTip(f"Means over the {10 * SPOKEN} ms up to the decision; posterior: the highest")
             figures.setWordWrap(True)
             self._grid.addWidget(title, 0, column)
@@ -186,6 +189,7 @@ class CleanDialog(QDialog):
     def _point(self, column: int, at: int | None, height: float | None) -> None:
         assert self.sides is not None
         distance = None if at is None else at - self.sides[column].moment.decided
+        self._at = None if distance is None else (distance, height)
         for side, panels, place in zip(self.sides, self.panels, (0, 1), strict=True):
             for panel, (kind, _), labels in zip(panels, KINDS, self.values, strict=True):
                 panel.set_cursor(None if distance is None else side.moment.decided + distance, height)
@@ -194,9 +198,27 @@ class CleanDialog(QDialog):
                 labels[place].setText(f"{name}:  {value}" if value else name)
                 panel.update()
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Left and Right move the cursor by 10 ms, with Shift by 100; the values are said to screen readers."""
+        step = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()))
+        if step is None or self.sides is None:
+            super().keyPressEvent(event)
+            return
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            step *= 10
+        distance, height = self._at or (0, None)
+        self._point(0, self.sides[0].moment.decided + min(max(distance + step, -BEFORE), AFTER), height)
+        said = [f"{side}: " + ", ".join(labels[place].text() for labels in self.values)
+                for place, side in enumerate(("this moment", "in clean"))]  # fmt: skip
+        self.setAccessibleDescription(". ".join(said))
+        if QAccessible.isActive():
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, ". ".join(said)))
+
     def set_theme(self, theme: Theme) -> None:
         """The colours have changed."""
         self.theme = theme
+        for label in self._quiet:
+            label.setStyleSheet(f"color: {theme.muted}")
         for panel in (*self.panels[0], *self.panels[1]):
             panel.set_theme(theme)
 

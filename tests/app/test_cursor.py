@@ -172,6 +172,11 @@ def test_compare_with_the_word_in_clean(heard: MainWindow, qtbot) -> None:
     a.hovered.emit(left.moment.decided - 7, 0.5)
     assert b.cursor_column == right.moment.decided - 7
     assert all("dB" in label.text() for label in dialog.values[1])
+    qtbot.keyClick(dialog, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClick(dialog, Qt.Key.Key_Right)
+    assert b.cursor_column == right.moment.decided - 16
+    assert dialog.accessibleDescription().startswith("this moment: Waveform:")
+    assert ". in clean: Waveform:" in dialog.accessibleDescription()
     heard.apply_theme(heard.theme)
     dialog.close()
     qtbot.waitUntil(lambda: clean.dialog is None)
