@@ -32,7 +32,8 @@ from kwscore.models.config import DEFAULT_NETWORK
 from kwscore.stream.runner import Batch
 
 WARM = 5.0  # s of sound before anything counts: caches, first paintings
-SWITCH_PATIENCE = 20.0  # s
+PATIENCE = 300.0  # s for loading, compiling and quantising
+SWITCH_PATIENCE = 30.0  # s
 SETTLE = 1.0  # s between two switches
 NOISE = "street"
 
@@ -133,11 +134,11 @@ class Soak(QObject):
             self.controller.set_engines(EngineChoice(Kind.FLOAT, Reference(Kind.INTEGER)))
             self.controller.noise.choose(NOISE)
         self.controller.start()
-        self._until(lambda: self.watch.frames > 0, self._first, 120.0, "the source delivered no sound")
+        self._until(lambda: self.watch.frames > 0, self._first, PATIENCE, "the source delivered no sound")
 
     def _first(self) -> None:
         self.figures["first_result_s"] = time.time() - self.order.began
-        self._until(self._warm, self._begin, 120.0, "the source stopped, or an engine or the noise did not start")
+        self._until(self._warm, self._begin, PATIENCE, "the source stopped, or an engine or the noise did not start")
 
     def _warm(self) -> bool:
         """Enough was heard, and what is to be measured is on."""
@@ -268,7 +269,8 @@ class Soak(QObject):
                 then()
             elif time.monotonic() > gives_up:
                 timer.stop()
-                self.failed = self.window.banner.text() or trouble
+                says = self.window.banner.text()
+                self.failed = f"The window could not be measured: {trouble}" + (f" (it says: {says})." if says else ".")
                 self._end()
 
         timer.timeout.connect(look)
