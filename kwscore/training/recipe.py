@@ -12,10 +12,13 @@ from kwscore.data.streams import StreamRecipe, check_numbers
 from kwscore.errors import KWScopeError
 from kwscore.models.config import ALIASES, BASELINES, DEFAULT_NETWORK
 
+BEFORE = StreamRecipe(context=0.5, silence=0.14, step=0.3, level=(-38.0, 10.0))
+"""Streams of the first epochs: every condition, half of them with sound that stops where a segment begins."""
 LIGHTER = StreamRecipe(
-    clean=0.58, snr=(-4.0, 20.0), reverb=0.08, wide_level=0.4, unknown=0.22, silence=0.13, speed=(0.93, 1.08)
-)
-"""Streams of the last epochs."""
+    clean=0.82, snr=(-3.0, 20.0), reverb=0.05, wide_level=0.35, level=(-38.0, 6.0), unknown=0.2, silence=0.17,
+    bare=0.2, speed=(0.95, 1.06), step=0.4, context=0.6,
+)  # fmt: skip
+"""Streams of the last epochs: mostly clean words at their natural level, and silences that begin with a step."""
 
 OPTIMISERS = ("soap", "adamw")
 
@@ -78,7 +81,7 @@ class TrainingRecipe:
     network: dict[str, Any] = field(default_factory=dict)
     mel_floor: float = 0.015
     a_range: tuple[float, ...] = (0.15, 4.0)
-    streams: StreamRecipe = field(default_factory=StreamRecipe)
+    streams: StreamRecipe = field(default_factory=lambda: BEFORE)
     phases: tuple[Phase, ...] = (Phase(56, LIGHTER),)
 
     def __post_init__(self) -> None:

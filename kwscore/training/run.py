@@ -117,6 +117,18 @@ def card(
     }
 
 
+@torch.no_grad()
+def centre_classifier(net: torch.nn.Module) -> None:
+    """Take from each column of the classifier its mean over the classes.
+
+    The softmax, and with it the loss, does not see what all logits have in common, so training lets it drift; int8
+    weights would spend most of their range on it.
+    """
+    classifier = net.get_submodule("classifier")
+    for parameter in classifier.parameters():
+        parameter.sub_(parameter.double().mean(0, keepdim=True).to(parameter.dtype))
+
+
 def train_network(
     recipe: TrainingRecipe,
     data_dir: Path,
@@ -154,6 +166,7 @@ def train_network(
             say(f"resuming after epoch {trainer.epoch} of {recipe.epochs}")
         net = trainer.run(report if members.first else lambda _: None)
         assert not isinstance(net, Teacher)
+        centre_classifier(net)
         if not members.first:
             return net, []
     scores = evaluate(net, validation.mix, CLIP_CONDITIONS if recipe.baseline else tuple(CONDITIONS), say)

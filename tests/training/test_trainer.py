@@ -17,10 +17,11 @@ from kwscore.data.streams import StreamRecipe
 from kwscore.errors import KWScopeError
 from kwscore.models.checkpoint import shipped_checkpoints
 from kwscore.models.config import REGISTRY
+from kwscore.models.registry import create_model
 from kwscore.training.distill import SoftTargets, soft_loss
 from kwscore.training.reads import spec_mask
 from kwscore.training.recipe import LIGHTER, Phase, TrainingRecipe, load_recipe, recipe_from_dict
-from kwscore.training.run import front_end_key, make_teacher, prepare
+from kwscore.training.run import centre_classifier, front_end_key, make_teacher, prepare
 from kwscore.training.trainer import Trainer, build, learning_rate
 from tests.data.corpus import make_corpus
 
@@ -257,3 +258,17 @@ def test_recipes_of_the_guide_load(repository: Path) -> None:
     assert [recipe.streams_of(epoch).snr for epoch in (3, 9, 10, 20)] == [(5, 15), (5, 15), (0, 10), (-5, 10)]
     assert {(streams.synthetic, streams.context) for streams in map(recipe.streams_of, range(30))} == {(1.0, 0.0)}
     assert next(recipe_from_dict({"name": e} if isinstance(e, str) else e).name for e in queue) == "NC-SSM"
+
+
+def test_a_centred_classifier_answers_the_same() -> None:
+    net = create_model("NanoMamba-Tiny-DualPCEN", schedule="stream").eval()
+    with torch.no_grad():
+        common = torch.randn(net.classifier.in_features, generator=torch.Generator().manual_seed(1))
+        net.classifier.weight.add_(5.0 * common)
+        net.classifier.bias.add_(3.0)
+        sound = torch.randn(2, 8000, generator=torch.Generator().manual_seed(2)) * 0.1
+        before = net(sound)
+        centre_classifier(net)
+        after = net(sound)
+    assert net.classifier.weight.abs().max() < 2.0
+    torch.testing.assert_close(after.softmax(-1), before.softmax(-1), atol=1e-5, rtol=0)
