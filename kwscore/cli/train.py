@@ -189,7 +189,11 @@ class _QueueView:
 
         self.as_json = as_json
         self.console = Console(stderr=True)
-        self.live = Live(console=self.console, auto_refresh=False, transient=True) if sys.stderr.isatty() and not as_json else None
+        self.live = (
+            Live(console=self.console, auto_refresh=False, transient=True)
+            if sys.stderr.isatty() and not as_json
+            else None
+        )
         self.seen: dict[int, tuple[Any, ...]] = {}
 
     def __enter__(self) -> _QueueView:
