@@ -30,7 +30,7 @@ from app.panels.waveform import WaveformPanel
 from app.still_feed import StillFeed
 from app.theme import Theme, font
 from kwscore.audio.rendition import Rendition, clean_rendition
-from kwscore.constants import HOP, LABELS, WINDOW
+from kwscore.constants import HOP, LABELS, WINDOW, WORDS
 from kwscore.errors import KWScopeError
 from kwscore.stream.clip import SPOKEN, WordFigures, first_peak, hear, word_figures
 from kwscore.stream.detection import DetectionSettings
@@ -88,8 +88,17 @@ def side_of_rendition(
     marks = [Mark(start, decided + 1, rendition.word)] if found else []
     view = history.view(decided + AFTER, HELD)
     feed = StillFeed(view, experts, settings.thresholds, marks=marks, said=[said])
-    title = f"The same word without noise{'' if found else ': not detected'}"
+    title = f"“{rendition.word}” without noise{'' if found else ': not detected'}"
     return Side(title, feed, moment, word_figures(view, rendition.word, decided))
+
+
+def word_to_compare(moment: Moment, said: Sequence[Mark]) -> str:
+    """The word that was really said where the source knows it (it may have been taken for another), else the one that
+    was detected."""
+    spoken = [
+        m.label for m in said if m.label in WORDS and m.start <= moment.decided and m.column >= moment.start - SPOKEN
+    ]
+    return spoken[-1] if spoken else moment.word
 
 
 def figures_text(figures: WordFigures, experts: tuple[str, ...]) -> str:
@@ -109,7 +118,7 @@ class CleanDialog(QDialog):
     def __init__(self, parent: QWidget, theme: Theme, word: str) -> None:
         super().__init__(parent)
         self.theme = theme
-        self.setWindowTitle(f"“{word}” beside the same word in clean")
+        self.setWindowTitle(f"This moment beside “{word}” in clean")
         self.setAccessibleName(self.windowTitle())
         self.setMinimumSize(900, 560)
         self.resize(min(1400, parent.width()), min(920, parent.height()))
@@ -246,17 +255,18 @@ class Clean(Feature):
         window.notify("clean", "")
         if self.dialog is not None:
             self.dialog.close()
-        dialog = self.dialog = CleanDialog(window, window.theme, moment.word)
+        said = window.feed.truths(moment.decided - HELD, moment.decided + AFTER)
+        word = word_to_compare(moment, said)
+        dialog = self.dialog = CleanDialog(window, window.theme, word)
         dialog.finished.connect(self._closed)
         dialog.show()
         controller, settings, done = window.controller, window.controller.detection, self._done
         experts = tuple(window.feed.expert_names)
-        said = window.feed.truths(moment.decided - HELD, moment.decided + AFTER)
 
         def work() -> None:
             try:
                 left = side_of_moment(history, moment, experts, settings, said)
-                rendition = clean_rendition(moment.word)
+                rendition = clean_rendition(word)
                 engine = controller.load_spare()
                 heard = hear(engine, rendition.samples, settings)
                 done.append((dialog, (left, side_of_rendition(heard, rendition, tuple(engine.expert_names), settings))))

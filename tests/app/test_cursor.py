@@ -9,9 +9,9 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtWidgets import QApplication
 
-from app.clean import Clean
+from app.clean import Clean, word_to_compare
 from app.cursor import Cursor
-from app.feed import Mark
+from app.feed import Mark, Moment
 from app.moments import AROUND, Moments, moment_of
 from app.panels.bandmap import centre
 from app.sources import Choice
@@ -198,6 +198,14 @@ def test_the_true_snr_is_known_while_noise_is_mixed_in(open_window: OpenWindow, 
     assert centre(int(tone)) == pytest.approx(440, rel=0.15), "the tone stands out of white noise in its band"
     window.time_cursor.point(window.display.end - 10, (tone + 0.5) / 80)
     assert "true" in window.docks["truesnr"].bar.value.text()
+
+
+def test_what_was_said_is_compared_where_it_is_known() -> None:
+    moment = Moment("left", 100, 110, 104)
+    assert word_to_compare(moment, []) == "left"
+    assert word_to_compare(moment, [Mark(60, 108, "yes")]) == "yes"
+    assert word_to_compare(moment, [Mark(60, 108, "unknown")]) == "left"
+    assert word_to_compare(moment, [Mark(-90, 20, "go"), Mark(150, 190, "no")]) == "left"
 
 
 def test_compare_says_when_there_is_nothing(open_window: OpenWindow, sound: Path, qtbot) -> None:
