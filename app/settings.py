@@ -100,7 +100,7 @@ class Settings:
         "full",
         "Recording",
         "Detail",
-        "Brief leaves out what replaying computes again: bands, routing and step sizes. It takes about half the room.",
+        "Brief leaves out what replaying computes again: bands, routing and step sizes. It takes a third of the room.",
         choices=(("full", "Everything"), ("brief", "Brief")),
     )
     recordings: str = preference(
@@ -108,6 +108,7 @@ class Settings:
     )
     source: str = ""
     model: str = ""
+    board: str = ""
     geometry: str = ""
     layout: str = ""
     folder: str = ""

@@ -275,10 +275,11 @@ def report(
     Detection is done over again on the smoothed posteriors that were recorded, with the other settings as they were.
     Where nobody knows what was said, every word counts as a false accept.
     """
+    from kwscore.evaluation.longrun import THRESHOLDS
     from kwscore.session.accepts import report, table
 
-    with _open(file) as session:
-        made = report(session, threshold) if threshold else report(session)
+    with _open(file) as session, _progress(session) as tell:
+        made = report(session, threshold or THRESHOLDS, tell)
         if session.trouble:
             note(f"kwscope: {session.trouble}")
     if as_json:

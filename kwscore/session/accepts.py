@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,12 +42,14 @@ class Report:
     rows: tuple[Row, ...]
 
 
-def report(session: Session, thresholds: Iterable[float] = THRESHOLDS) -> Report:
+def report(
+    session: Session, thresholds: Iterable[float] = THRESHOLDS, progress: Callable[[int], None] = lambda _: None
+) -> Report:
     """Detection over again at every threshold, on the smoothed posteriors that were recorded.
 
     Where only what lies around words was kept, thresholds below the lowest that was kept are left out. Where the source
-    knew what was said (a playlist) that is taken into account; else every report is a false accept. Raises KWScopeError
-    for a session without sound, or one in which the detection settings changed.
+    knew what was said (a playlist) that is taken into account; else every report is a false accept. ``progress`` is
+    told the session sample. Raises KWScopeError for a session without sound, or one in which the settings changed.
     """
     if not session.length:
         raise KWScopeError(f"{session.path.name} holds no sound: there is nothing to count.")
@@ -66,6 +68,7 @@ def report(session: Session, thresholds: Iterable[float] = THRESHOLDS) -> Report
         if floor <= threshold * settings.release + 1e-9 or not floor
     ]
     for frames in session.frames():
+        progress(int(frames.position[-1]))
         for counter in counters:
             counter.take(frames)
     rows = []

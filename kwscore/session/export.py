@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -197,11 +198,8 @@ def metadata(session: Session) -> dict[str, Any]:
         "trouble": session.trouble,
         "ending": session.ending,
         "kept": session.kept if session.spans else [[0, session.length]],
-        "segments": [
-            {"start": s.start, "end": s.end, "origin": s.origin, "engine": s.engine, "source": s.source}
-            for s in session.segments
-        ],
-        "changes": [{"position": c.position, "what": c.what, "to": c.to} for c in session.changes],
+        "segments": [asdict(segment) for segment in session.segments],
+        "changes": [asdict(change) for change in session.changes],
         "events": len(session.events),
         "notes": [note.to_dict() for note in session.notes],
         "truths": [truth._asdict() for truth in session.truths],

@@ -22,7 +22,8 @@ Arrays = dict[str, NDArray[Any]]
 
 def engine_kind(engine: Engine) -> str:
     """``float``, ``integer``, ``board``, ``window``, or the name of the class of another engine."""
-    return str(getattr(engine, "kind", "") or _KINDS.get(type(engine).__name__, type(engine).__name__))
+    made_of = getattr(engine, "engine", engine)  # one that answers later (a board's) is around another
+    return _KINDS.get(type(made_of).__name__, type(made_of).__name__)
 
 
 def describe_engine(engine: Engine) -> dict[str, Any]:

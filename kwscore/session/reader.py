@@ -31,13 +31,15 @@ LATE = 2 * SAMPLE_RATE
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A stretch [start, end) of session samples in which one engine ran without a reset. ``origin``: session sample at
-    which the engine's clock began, before 0 where it had run before the recording."""
+    which the engine's clock began, before 0 where it had run before the recording. ``reference``: a second engine that
+    ran beside it."""
 
     start: int
     end: int
     origin: int
     engine: dict[str, Any]
     source: dict[str, Any]
+    reference: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class Session:
         found = self._with_values(chunks)
         ends = [*(chunk.first for chunk, _ in found[1:]), self.length][: len(found)]
         return [
-            Segment(chunk.first, end, value["origin"], value["engine"], value["source"])
+            Segment(chunk.first, end, value["origin"], value["engine"], value["source"], value.get("reference"))
             for (chunk, value), end in zip(found, ends, strict=True)
             if end > chunk.first
         ]

@@ -201,8 +201,8 @@ class Tap:
         self._say("dropped", moment.dropped, start)
         if len(batch.samples) or batch.telemetry:
             events = [shifted(event, origin) for event in batch.events]
-            stood_in: frozenset[int] = getattr(batch, "stood_in", frozenset())
-            self._put(Heard(start, batch.samples, batch.telemetry, batch.posteriors, events, origin, stood_in))
+            heard = Heard(start, batch.samples, batch.telemetry, batch.posteriors, events, origin, batch.stood_in)
+            self._put(heard)
             self.position = start + len(batch.samples)
         if batch.telemetry:
             self._next_frame = batch.telemetry[-1].frame + 1
@@ -220,6 +220,9 @@ class Tap:
         self._anchored = origin >= 0 or (self._anchored and start == 0)
         self._truths.clear()
         value = {"origin": origin, "engine": describe_engine(moment.engine), "source": describe_source(moment.source)}
+        reference = moment.runner.reference
+        if reference is not None:  # a second engine beside it: known, not recorded, since replaying gives it
+            value["reference"] = describe_engine(reference)
         self._put(Entry(SEGMENT, start, value))
 
     def _say(self, what: str, value: Any, position: int) -> None:

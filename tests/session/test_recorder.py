@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kwscore.errors import KWScopeError
+from kwscore.fixed.engine import FixedEngine
 from kwscore.session.container import ChunkWriter
 from kwscore.session.reader import Session
 from kwscore.session.recorder import Recorder
 from kwscore.session.replay import compare, verify
+from kwscore.session.tap import PreRoll
 from kwscore.stream import StreamEngine
 from kwscore.stream.detection import DetectionSettings, Detector
 from kwscore.stream.runner import Runner
@@ -290,3 +292,34 @@ def test_a_calibration_in_the_middle_is_replayed(tmp_path: Path, float_engine: S
         assert verify(session, float_engine).equal
         assert np.array_equal(float_engine.calibration, own)
         assert compare(session, float_engine).largest == 0
+
+
+def test_an_integer_engine_replays_bit_for_bit_and_a_reference_is_named(
+    tmp_path: Path, float_net, float_engine: StreamEngine, speech: PCM
+) -> None:
+    integer = FixedEngine(float_net)
+    runner = Runner(Blocks(np.array_split(speech, 40)), integer, Detector(SETTINGS), reference=float_engine)
+    recorder = Recorder(tmp_path / "a.kwsession", patient=True, reserve=0)
+    before = PreRoll(0.5)
+    for step in range(40):
+        if step == 20:
+            recorder.start(before)
+        batch = runner.step()
+        if step >= 20:
+            recorder.feed(batch, runner)
+        before.feed(batch, runner)
+    recorder.stop()
+    with Session(recorder.path) as session:
+        (segment,) = session.segments
+        assert segment.engine["kind"] == "integer"
+        assert segment.reference is not None
+        assert segment.reference["kind"] == "float"
+        assert segment.origin < 0
+        verdict = verify(session, FixedEngine(integer.image))
+        assert verdict.equal
+        assert verdict.frames == session.rows
+        with pytest.raises(KWScopeError, match="not with"):
+            verify(session, float_engine)
+        found = compare(session, float_engine)
+        assert found.frames > 0
+        assert found.largest > 0
