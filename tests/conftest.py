@@ -52,3 +52,4 @@ def shared() -> Path:
 def _config_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test a settings folder of its own, so that none sees what another saved."""
     monkeypatch.setenv("KWSCOPE_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.setenv("KWSCOPE_RECORDINGS_DIR", str(tmp_path_factory.getbasetemp() / "recordings"))
