@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from kwscore.audio.file import read_audio
 from kwscore.board import selftest as tested
 from kwscore.board import verilated
-from kwscore.board.protocol import DEFAULT_BAUD
-from kwscore.cli import common
+from kwscore.board.golden import GoldenCore
+from kwscore.board.protocol import DEFAULT_BAUD, Info
+from kwscore.board.sources import build_id
+from kwscore.cli import board, common
+from kwscore.cli.common import numbers
 from kwscore.cli.main import app
+from kwscore.fixed.engine import FixedEngine
+from kwscore.fixed.image import Image
 
 DUAL = "NanoMamba-Tiny-DualPCEN"
 pytestmark = pytest.mark.timeout(900)  # a cold cache on a slow machine
@@ -62,7 +69,8 @@ def test_load_says_what_runs(repository: Path) -> None:
     told = json.loads(kwscope("load", "sim", image, "--json").stdout)
     assert told["network"] == DUAL
     assert told["bytes"] == image.stat().st_size
-    assert told["model_id"] in kwscope("load", "sim").stdout
+    assert told["model_id"] == f"{Image.load(image).model_id:08x}"
+    assert told["model_id"] in kwscope("load", "sim", image).stdout
 
 
 def test_selftest_of_the_virtual_board() -> None:
@@ -136,9 +144,26 @@ def test_listen_hears_through_a_board(sounds: Path) -> None:
     assert through[0]["hash"] == software[0]["hash"]
     told = [record for record in through if record["type"] == "telemetry"]
     assert [r["frame"] for r in told] == list(range(97))
-    first = software[1]
-    assert max(abs(a - b) for a, b in zip(told[0]["logits"], first["logits"], strict=True)) < 0.5
+    expected = FixedEngine.load(DUAL).process(read_audio(sounds / "rate16000.wav"))
+    assert [r["logits"] for r in told] == [numbers(r.logits) for r in expected[:97]]
     refusal = CliRunner().invoke(app, ["listen", "demo", "--board", str(sounds / "missing")])
     refused(refusal, "There is no port")
     refused(CliRunner().invoke(app, ["listen", "demo", "--board", "sim", "--baud", "115200"]), "334,000 bit/s")
     refused(CliRunner().invoke(app, ["listen", "demo", "--board", "sim", "--calibrate", "1"]), "leave it out")
+
+
+def test_a_board_of_other_sources_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert board._same_build(Info(build=build_id())) is True
+    assert board._same_build(Info(build=b"8 others")) is False
+    assert board._same_build(Info()) is None
+    real = GoldenCore.__init__
+
+    def foreign(core: GoldenCore, *arguments: object) -> None:
+        real(core, *arguments)  # type: ignore[arg-type]
+        core.info = replace(core.info, build=b"8 others")
+
+    monkeypatch.setattr(GoldenCore, "__init__", foreign)
+    result = kwscope("selftest", "sim", "--seconds", "1")
+    assert result.exit_code == 0
+    assert "made from other sources than these" in result.stderr
+    assert json.loads(kwscope("info", "sim", "--json").stdout)["same_build"] is False
