@@ -100,10 +100,10 @@ class BoardDialog(QDialog):
         self.bar.setAccessibleName("Something is under way")
         self.lamp, self.state, self.reason = QLabel("○"), QLabel(""), QLabel("")
         self.reason.setWordWrap(True)
-        self.result = QLabel("")
-        self.result.setWordWrap(True)
-        self.result.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.result.setAccessibleName("Result")
+        self.outcome = QLabel("")
+        self.outcome.setWordWrap(True)
+        self.outcome.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.outcome.setAccessibleName("Result")
         self.facts = QGridLayout()
         self.facts.setColumnStretch(1, 1)
         self.facts.setHorizontalSpacing(14)
@@ -149,7 +149,7 @@ class BoardDialog(QDialog):
             row.addWidget(button)
         row.addStretch(1)
         column.addLayout(row)
-        column.addWidget(self.result)
+        column.addWidget(self.outcome)
 
     def set_theme(self, theme: Theme) -> None:
         """Take the window's colours."""
@@ -241,7 +241,7 @@ class BoardDialog(QDialog):
 
     def _begin(self, what: str) -> None:
         self.busy = what
-        self.result.setText("")
+        self.outcome.setText("")
         self.refresh()
 
     def event_came(self, event: object) -> None:
@@ -255,17 +255,17 @@ class BoardDialog(QDialog):
                 self.refresh()
         elif isinstance(event, _Connected):
             self.busy = ""
-            self.result.setText(event.sentence)
+            self.outcome.setText(event.sentence)
             self.refresh()
         elif isinstance(event, _Tested):
             self.busy = ""
-            self.result.setText(event.sentence or _said(event.report))
+            self.outcome.setText(event.sentence or _said(event.report))
             self.refresh()
         elif isinstance(event, _Counted):
             if event.stats is not None:
                 self.values["Board's counters"].setText(_counters(event.stats))
             elif event.sentence:
-                self.result.setText(event.sentence)
+                self.outcome.setText(event.sentence)
 
     def refresh(self) -> None:
         """Show how the board is now."""

@@ -36,6 +36,8 @@ class EngineFeature(Feature):
         self.dialog: BoardDialog | None = None
         self.wanted: EngineChoice | None = None  # asked for, not there yet
         self._label = ""
+        if window.settings.board and not self._now.with_board:
+            self._keep_port(window.settings.board)
         self._show()
 
     # -- what the user does -----------------------------------------------------------------------------------
@@ -64,7 +66,8 @@ class EngineFeature(Feature):
         self.choose(replace(self._now, reference=reference))
 
     def use_port(self, port: str) -> None:
-        """The board is this one from now on."""
+        """The board is this one from now on, also after the next start."""
+        self.window.settings.board = port
         self.choose(replace(self._now, port=port)) if self._now.with_board else self._keep_port(port)
 
     def _keep_port(self, port: str) -> None:

@@ -19,6 +19,7 @@ from app import icons
 from app import settings as store
 from app import theme as themes
 from app.controller import Controller
+from app.engines import EngineChoice, Kind, Reference
 from app.sources import MICROPHONE, Choice, check
 from app.window import MainWindow
 from kwscore.constants import HOP, SAMPLE_RATE
@@ -50,14 +51,15 @@ def run(
     seconds: float | None = None,
     theme: str | None = None,
     preset: str | None = None,
+    board: str | None = None,
 ) -> int:
     """Open the window and return when it is closed.
 
     ``source``: mic, demo or a file; None: what was used last, a microphone the first time. ``model``: name or path of
     a network. ``screenshot``: leave a picture here and close after ``seconds`` of sound (5 where not given).
     ``theme``: a choice of ``app.theme.CHOICES``, for this window only. ``preset``: a layout of
-    ``app.presets`` instead of the remembered one, which stays remembered. ``KWSCOPE_WINDOW_SIZE`` (1280x720) in the
-    environment sizes a picture's window.
+    ``app.presets`` instead of the remembered one, which stays remembered. ``board``: sim, rtl or a serial port
+    to run beside the integer engine. ``KWSCOPE_WINDOW_SIZE`` (1280x720) in the environment sizes a picture's window.
     Returns 0, or 1 when no picture could be made. Raises KWScopeError for a file that is not there.
     """
     logging.basicConfig(level=logging.WARNING)
@@ -73,7 +75,8 @@ def run(
     if settings.scale_percent != 100:
         os.environ.setdefault("QT_SCALE_FACTOR", f"{settings.scale_percent / 100:g}")
     app = application(theme or settings.theme)
-    controller = Controller(choice, model or settings.model, detection, fall_back=not source)
+    engines = EngineChoice(Kind.INTEGER, Reference(Kind.BOARD), board) if board else None
+    controller = Controller(choice, model or settings.model, detection, fall_back=not source, engines=engines)
     window = MainWindow(controller, settings, keep=not picturing, theme=theme or "")
     if picturing and size is not None:
         window.resize(*size)

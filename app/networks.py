@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kwscore.errors import KWScopeError
@@ -40,6 +41,8 @@ def load_engine(name: str, progress: Callable[[str], None]) -> tuple[Engine, tup
     from kwscore.stream.engine import StreamEngine
 
     wanted = name or _standard_network()
+    if Path(wanted).suffix.lower() in (".pt", ".pth"):
+        return load(wanted), None
     _, _, card = read_checkpoint(wanted)
     engine = load(wanted)
     if isinstance(engine, StreamEngine):

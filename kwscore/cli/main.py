@@ -109,6 +109,9 @@ def _window(
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Close after so many seconds.")] = None,
     preset: Annotated[window.Preset | None, typer.Option(help="Layout of the panels.")] = None,
     theme: Annotated[window.Theme | None, typer.Option(help="Colours.")] = None,
+    board: Annotated[
+        str | None, typer.Option(metavar="sim|rtl|PORT", help="FPGA board to run beside the integer engine.")
+    ] = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """See what a five-thousand-parameter network hears, and why it decides.
@@ -120,14 +123,14 @@ def _window(
         raise typer.Exit
     given = {
         "--source": source, "--model": model, "--screenshot": screenshot, "--seconds": seconds, "--preset": preset,
-        "--theme": theme,
+        "--theme": theme, "--board": board,
     }  # fmt: skip
     if ctx.invoked_subcommand is not None:
         for option, value in given.items():
             if value is not None:
                 raise typer.BadParameter(f"{option} before '{ctx.invoked_subcommand}' has no effect: put it after.")
         return
-    raise typer.Exit(window.open_window(source, model, screenshot, seconds, theme, preset))
+    raise typer.Exit(window.open_window(source, model, screenshot, seconds, theme, preset, board))
 
 
 def _complain(sentence: str) -> None:

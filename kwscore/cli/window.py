@@ -109,6 +109,7 @@ def open_window(
     seconds: float | None,
     theme: Theme | None,
     preset: Preset | None = None,
+    board: str | None = None,
 ) -> int:
     """Open the window and return its exit status.
 
@@ -141,6 +142,7 @@ def open_window(
         seconds=seconds,
         theme=theme.value if theme else None,
         preset=preset.value if preset else None,
+        board=board,
     )
     if screenshot is not None and Path(screenshot).exists():
         print(f"Picture of the window: {Path(screenshot).resolve()}")

@@ -11,7 +11,15 @@ from kwscore.stream.telemetry import Engine
 
 
 def load_engine(name: str | Path) -> Engine:
-    """Engine of our trained network ``name`` or of the checkpoint at a path; torch only where the schedule needs it."""
+    """Engine of our trained network ``name`` or of the checkpoint at a path; torch only where the schedule needs it.
+
+    A published file (.pt) is recognised and runs in window mode.
+    """
+    if Path(name).suffix.lower() in (".pt", ".pth"):
+        from kwscore.models.recognise import open_published
+        from kwscore.stream.window import WindowEngine
+
+        return WindowEngine(open_published(name))
     config, arrays, _ = read_checkpoint(name)
     if isinstance(config, NetworkConfig) and config.schedule == "stream":
         return StreamEngine((config, arrays))

@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog
 
+from app import settings as store
 from app.board_dialog import BoardDialog
 from app.boards import BoardStatus
 from app.engine_menu import EngineFeature
@@ -50,7 +51,7 @@ def feature(window: MainWindow) -> EngineFeature:
 
 
 def listening(open_window: OpenWindow, qtbot: Any, board: VirtualBoard | None = None, **others: Any) -> MainWindow:
-    window = open_window(MICROPHONE, **parts(board, **others))
+    window = open_window(MICROPHONE, others.pop("settings", None), **parts(board, **others))
     qtbot.mouseClick(window.toolbar.run_button, LEFT)
     qtbot.waitUntil(lambda: window.feed.end > 100, timeout=SLOW)
     return window
@@ -139,14 +140,14 @@ def test_another_network_is_opened_beside_the_first(
 ) -> None:
     def load(name: str, progress: object) -> tuple[ShiftedEngine, None]:
         engine = ShiftedEngine(0.0 if not name else 3.0)
-        engine.name = name or "standard"  # type: ignore[misc]
+        engine.name = name or "standard"
         return engine, None
 
     window = listening(open_window, qtbot, load_engine=load)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("/somewhere/best.pt", ""))
     menu = feature(window).button.menu()
     menu.aboutToShow.emit()
-    networks = next(action.menu() for action in menu.actions() if action.text() == "Another network")
+    networks: Any = next(action.menu() for action in menu.actions() if action.text() == "Another network")
     next(action for action in networks.actions() if action.text().startswith("Open network")).trigger()
     qtbot.waitUntil(lambda: frames(window) > 20, timeout=SLOW)
     assert feature(window).button.text() == "float + network"
@@ -188,6 +189,7 @@ def test_the_dialog_connects_tests_counts_and_disconnects(
     qtbot.mouseClick(dialog.connect_button, LEFT)
     qtbot.waitUntil(dialog.disconnect_button.isEnabled, timeout=SLOW)
     assert "/dev/ttyUSB1" in dialog.state.text()
+    assert window.settings.board == "/dev/ttyUSB1"
     assert "50 MHz" in dialog.values["Board"].text()
     qtbot.mouseClick(dialog.stats_button, LEFT)
     qtbot.waitUntil(lambda: "crc errors 0" in dialog.values["Board's counters"].text(), timeout=SLOW)
@@ -205,9 +207,10 @@ def test_the_selftest_has_the_board_for_itself_and_says_what_it_found(
     open_window: OpenWindow, qtbot: Any, board: VirtualBoard, monkeypatch: pytest.MonkeyPatch, equal: bool
 ) -> None:
     seen: list[str] = []
+    boards: list[DeferredEngine] = []
 
     def run(client: BoardClient, image: object, audio: object, progress: Any) -> Report:
-        seen.append(deferred.lost)
+        seen.append(boards[0].lost)
         progress("speech: 1.0 s, all equal")
         assert client.stats().crc_errors == 0
         report = Report(client.info, hops=100, results=100, rate=230.0, compute=Spread(800.0, 810.0, 820.0))
@@ -223,16 +226,16 @@ def test_the_selftest_has_the_board_for_itself_and_says_what_it_found(
     qtbot.waitUntil(lambda: frames(window) > 20, timeout=SLOW)
     engines = window.controller.engines
     assert engines is not None
-    deferred = engines.reference
-    assert isinstance(deferred, DeferredEngine)
+    assert isinstance(engines.reference, DeferredEngine)
+    boards.append(engines.reference)
     qtbot.keyClick(window, Qt.Key.Key_B)
     dialog = feature(window).dialog
     assert dialog is not None
     assert dialog.path.text() == "toy"
     qtbot.waitUntil(dialog.test_button.isEnabled, timeout=SLOW)
     qtbot.mouseClick(dialog.test_button, LEFT)
-    qtbot.waitUntil(lambda: bool(dialog.result.text()), timeout=SLOW)
-    said = dialog.result.text()
+    qtbot.waitUntil(lambda: bool(dialog.outcome.text()), timeout=SLOW)
+    said = dialog.outcome.text()
     assert said.startswith("✓ Passed: all 100 answers" if equal else "✗ Failed: 3 differences")
     assert "2.3 times live audio" in said
     assert ("hop 7 of speech" in said) is not equal
@@ -244,6 +247,16 @@ def test_the_selftest_has_the_board_for_itself_and_says_what_it_found(
     assert comparison.summary().bit_exact
 
 
+def test_the_board_of_the_last_time_is_offered_first(open_window: OpenWindow, qtbot: Any) -> None:
+    window = listening(open_window, qtbot, settings=store.Settings(theme="light", board="/dev/ttyUSB7"))
+    menu = feature(window).button.menu()
+    menu.aboutToShow.emit()
+    assert "FPGA board (/dev/ttyUSB7)" in [action.text() for action in menu.actions()]
+    qtbot.keyClick(window, Qt.Key.Key_E)  # stays the one that is offered when other engines are chosen
+    qtbot.waitUntil(lambda: feature(window).button.text() == "integer", timeout=SLOW)
+    assert window.controller.engine_choice.port == "/dev/ttyUSB7"
+
+
 def test_the_dialog_says_why_a_port_does_not_open(open_window: OpenWindow, qtbot: Any) -> None:
     window = listening(open_window, qtbot)
     feature(window).do_board()
@@ -251,7 +264,7 @@ def test_the_dialog_says_why_a_port_does_not_open(open_window: OpenWindow, qtbot
     assert dialog is not None
     dialog.path.setText("/dev/nothing")
     qtbot.keyClick(dialog.path, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: "Nothing answers at /dev/nothing" in dialog.result.text(), timeout=SLOW)
+    qtbot.waitUntil(lambda: "Nothing answers at /dev/nothing" in dialog.outcome.text(), timeout=SLOW)
     assert dialog.connect_button.isEnabled()
     assert not dialog.bar.isVisible()
 

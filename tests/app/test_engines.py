@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from app.controller import Compared, EnginesTried, NetworkTried
@@ -16,7 +17,8 @@ from kwscore.audio.source import SourceState
 from kwscore.board.engine import BoardEngine
 from kwscore.board.virtual import VirtualBoard
 from kwscore.errors import KWScopeError
-from kwscore.stream.comparison import Comparison
+from kwscore.stream.comparison import SECOND, Comparison
+from kwscore.stream.deferred import DeferredEngine
 from tests.app.fakes import Device
 from tests.app.test_controller import Driver, drive, work_through
 from tests.board.toy import ToyEngine
@@ -176,7 +178,7 @@ def test_a_second_network_beside_the_first(drive: Callable[..., Driver]) -> None
     def load(name: str, progress: object) -> tuple[ShiftedEngine, None]:
         loaded.append(name)
         engine = ShiftedEngine(0.0 if not name else 2.0)
-        engine.name = name or "standard"  # type: ignore[misc]
+        engine.name = name or "standard"
         return engine, None
 
     driver = running(drive, **parts(load_engine=load))
@@ -251,3 +253,37 @@ def test_labels_and_exactness() -> None:
     assert not EngineChoice(FLOAT, Reference(BOARD)).exact
     assert not EngineChoice(INTEGER, Reference(BOARD, "other")).exact
     assert EngineChoice(FLOAT, Reference(FLOAT, "x.pt")).label == "float + network"
+
+
+def test_published_weights_in_window_mode_are_the_second_network(drive: Callable[..., Driver], tmp_path: Path) -> None:
+    import torch
+
+    from app import networks
+    from kwscore.models.registry import create_model
+    from kwscore.stream.window import WindowEngine
+
+    torch.manual_seed(1)
+    net = create_model("NanoMamba-Tiny", schedule="clip").eval()
+    path = tmp_path / "best.pt"
+    torch.save({"model_state_dict": net.state_dict(), "model_name": "NanoMamba-Tiny"}, path)
+
+    def load(name: str, progress: Callable[[str], None]) -> tuple[Any, Any]:
+        return networks.load_engine(name, progress) if name else (ToyEngine(), None)
+
+    device = Device()
+    device.speak()
+    driver = running(drive, **parts(load_engine=load, build_source=lambda choice: device))
+    tried = choose(driver, EngineChoice(FLOAT, Reference(FLOAT, str(path))))
+    assert tried.sentence == ""
+    engines = driver.controller.engines
+    assert engines is not None
+    assert isinstance(engines.reference, DeferredEngine)  # a run of a whole second must not hold the first engine up
+    assert isinstance(engines.reference.engine, WindowEngine)
+    comparison = compared(driver, 30)
+    device.state = SourceState.STALLED
+    driver.until(lambda: engines.reference.idle)  # type: ignore[union-attr]
+    work_through(driver)
+    logits = comparison.view(comparison.end - 30, comparison.end).logits[SECOND]
+    known = logits[np.isfinite(logits[:, 0])]
+    assert known.any()
+    assert len(np.unique(known, axis=0)) <= 5  # ten times a second

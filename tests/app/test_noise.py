@@ -175,7 +175,7 @@ def test_the_same_seed_gives_the_same_noise(open_window: OpenWindow, qtbot: Any)
         qtbot.waitUntil(lambda: not controller.running, timeout=SLOW)
         runs.append(np.concatenate(heard)[:32_000])
     assert runs[0].any()
-    assert np.array_equal(*runs)
+    assert np.array_equal(runs[0], runs[1])
 
 
 def test_the_monitor_plays_what_the_networks_hear(open_window: OpenWindow, qtbot: Any) -> None:
