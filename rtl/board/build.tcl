@@ -20,9 +20,11 @@ route_design
 report_utilization -file utilization.txt
 report_timing_summary -file timing.txt
 report_power -file power.txt
-set slack [get_property SLACK [get_timing_paths -delay_type min_max]]
-puts "worst slack: $slack ns"
-if {$slack < 0} {
-    error "50 MHz are not met: see timing.txt"
+foreach kind {setup hold} {
+    set slack [get_property SLACK [get_timing_paths -$kind]]
+    puts "worst $kind slack: $slack ns"
+    if {$slack < 0} {
+        error "50 MHz are not met: see timing.txt"
+    }
 }
 write_bitstream -force $top.bit

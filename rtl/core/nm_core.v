@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The core behind nm_link: takes hops of 160 samples, runs one frame for every hop from the fourth on, and offers its
 // result (ports and their contract: rtl/link/nm_link.v). A frame runs as soon as its 512th sample is there, inside the
-// hop. Samples wait while weights are not valid, a frame is computed, or a result has not been sent.
+// hop. A feature frame, 40 normed features and 40 SNR (docs/fixed_point.md: `normed`, `snr`), is taken between hops and
+// runs the network without the front end, whose state stays. Samples wait while weights are not valid, a frame is computed, or a result has not been sent.
 // Reset, stream_rst and every new image start with the program's INIT; an image is accepted when it is of this network's
 // sizes: the first 20 bytes of its header (magic, version, lengths, sizes) are compared as they are written.
 `default_nettype none
@@ -17,6 +18,10 @@ module nm_core (
     input  wire        pcm_first,
     input  wire [31:0] pcm_index,
     input  wire        pcm_zero,
+    input  wire        feat_valid,
+    output wire        feat_ready,
+    input  wire [15:0] feat_data,
+    input  wire [31:0] feat_index,
     input  wire [15:0] mode_mask,
     output wire        res_valid,
     input  wire        res_ready,
@@ -25,6 +30,7 @@ module nm_core (
     output wire [31:0] res_cycles,
     output wire        res_frame,
     output wire        res_zero,
+    output wire        res_features,
     output wire [10:0] res_len,
     output wire        body_valid,
     input  wire        body_ready,
@@ -50,6 +56,8 @@ module nm_core (
   reg [9:0]  need_q = WINDOW;     // samples until the next frame
   reg [7:0]  hop_q = 8'd0;        // samples of this hop
   reg        done_q = 1'b0;       // this hop has completed a frame
+  reg        features_q = 1'b0;   // what runs, or has run, is a feature frame
+  reg [6:0]  feat_q = 7'd0;       // words of it
   reg [31:0] index_q = 32'd0;
   reg        zero_q = 1'b0;
   reg [31:0] cycles_q = 32'd0;
@@ -57,6 +65,7 @@ module nm_core (
   wire again = rst || stream_rst || w_en;
   wire idle, sent;
   wire take = pcm_valid && pcm_ready;
+  wire take_feature = feat_valid && feat_ready;
   wire hop_end = hop_q == 8'd159;
   wire [11:0] o_addr, field_addr;
   wire [15:0] o_data;
@@ -72,8 +81,8 @@ module nm_core (
       COMPUTE:
       if (idle) begin
         // The frame that ends a hop with its last sample would leave its result for here; 512 = 3 x 160 + 32 never does.
-        done_q <= frame_q;
-        state_q <= TAKE;
+        done_q <= frame_q || features_q;
+        state_q <= features_q ? OFFER : TAKE;
       end else cycles_q <= cycles_q + 32'd1;
       TAKE:
       if (take) begin
@@ -91,8 +100,21 @@ module nm_core (
           frame_q <= 1'b1;
           state_q <= START;
         end else if (hop_end) state_q <= OFFER;
+      end else if (take_feature) begin
+        feat_q  <= feat_q + 7'd1;
+        index_q <= feat_index;
+        zero_q  <= 1'b0;
+        if (feat_q == 7'd79) begin
+          feat_q <= 7'd0;
+          features_q <= 1'b1;
+          state_q <= START;
+        end
       end
-      OFFER: if (res_ready) state_q <= body_start ? SEND : TAKE;
+      OFFER:
+      if (res_ready) begin
+        features_q <= 1'b0;
+        state_q <= body_start ? SEND : TAKE;
+      end
       default: if (sent) state_q <= TAKE;
     endcase
     if (again) begin
@@ -102,6 +124,8 @@ module nm_core (
       need_q <= WINDOW;
       hop_q <= 8'd0;
       done_q <= 1'b0;
+      features_q <= 1'b0;
+      feat_q <= 7'd0;
     end
   end
 
@@ -140,11 +164,14 @@ module nm_core (
       .clk     (clk),
       .rst     (again),
       .start   (state_q == START),
-      .entry   (frame_q ? `NM_ENTRY_FRAME : `NM_ENTRY_INIT),
+      .entry   (features_q ? `NM_ENTRY_FEATURES : frame_q ? `NM_ENTRY_FRAME : `NM_ENTRY_INIT),
       .idle    (idle),
       .pcm_we  (take),
       .pcm_at  (at_q),
       .pcm_data(pcm_data),
+      .feat_we  (take_feature),
+      .feat_at  (feat_q),
+      .feat_data(feat_data),
       .o_en    (res_valid || !sent),
       .o_addr  (o_addr),
       .o_data  (o_data),
@@ -182,12 +209,14 @@ module nm_core (
   assign o_addr = sent ? `NM_OUT_WORD : field_addr;
   assign word = word_q;
   assign word_valid = word_valid_q;
-  assign pcm_ready = state_q == TAKE && !again;
+  assign pcm_ready = state_q == TAKE && !again && feat_q == 7'd0;
+  assign feat_ready = state_q == TAKE && !again && hop_q == 8'd0 && (!pcm_valid || feat_q != 7'd0);
   assign res_valid = state_q == OFFER;
   assign res_index = index_q;
   assign res_cycles = cycles_q;
   assign res_frame = done_q;
   assign res_zero = zero_q;
+  assign res_features = features_q;
   assign busy = state_q == START || state_q == COMPUTE;
 
 endmodule

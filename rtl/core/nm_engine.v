@@ -2,7 +2,8 @@
 // The datapath with its memories and sequencer: runs one program entry at a time on the data memory (rtl/README.md).
 // `start` with `entry` while `idle`; `rst` aborts. Between runs, and only then, the data memory is open: pcm_we writes a
 // sample to the circular buffer at `pcm_at` (also the oldest sample's place while a run looks at it), o_addr with
-// o_en reads bank Y one cycle later. w_* is the byte port of the image memory: w_en writes, w_re reads one cycle later;
+// o_en reads bank Y one cycle later, feat_we writes word
+// `feat_at` of a feature frame: 40 normed features, then 40 SNR. w_* is the byte port of the image memory: w_en writes, w_re reads one cycle later;
 // reading it during a run gives no meaningful byte. Between runs nothing else moves (nm_power.v).
 `default_nettype none
 `include "nm_isa.vh"
@@ -18,6 +19,10 @@ module nm_engine (
     input  wire        pcm_we,
     input  wire [8:0]  pcm_at,
     input  wire [15:0] pcm_data,
+    // features
+    input  wire        feat_we,
+    input  wire [6:0]  feat_at,
+    input  wire [15:0] feat_data,
     // results
     input  wire        o_en,
     input  wire [11:0] o_addr,
@@ -139,8 +144,10 @@ module nm_engine (
   reg  [12:0] d_addr;
   wire        write = done && word[`NM_I_D_WE];
   wire        both = word[`NM_I_D_BOTH];
-  wire        from_pcm = pcm_we && idle;
-  wire [12:0] pcm_addr = `NM_A_PCM + {4'd0, pcm_at};
+  wire        from_port = (pcm_we || feat_we) && idle;
+  wire [12:0] feat_addr = feat_at < 7'd40 ? `NM_A_NORMED + {6'd0, feat_at} : `NM_A_SNR - 13'd40 + {6'd0, feat_at};
+  wire [12:0] port_addr = feat_we ? feat_addr : `NM_A_PCM + {4'd0, pcm_at};
+  wire [15:0] port_data = feat_we ? feat_data : pcm_data;
   wire [35:0] x_data, y_data;
   wire [31:0] image_word;
   wire [7:0]  image_byte;
@@ -157,9 +164,9 @@ module nm_engine (
 
   nm_bank bank_x (
       .clk   (clk),
-      .we    (from_pcm || (write && (both || !d_addr[12]))),
-      .w_addr(idle ? pcm_addr[11:0] : d_addr[11:0]),
-      .w_data(idle ? {{20{pcm_data[15]}}, pcm_data} : result[35:0]),
+      .we    (from_port || (write && (both || !d_addr[12]))),
+      .w_addr(idle ? port_addr[11:0] : d_addr[11:0]),
+      .w_data(idle ? {{20{port_data[15]}}, port_data} : result[35:0]),
       .r_en  (en_datapath),
       .r_addr(a_addr[12] ? b1_q[11:0] : a_addr[11:0]),
       .r_data(x_data)
@@ -293,7 +300,7 @@ module nm_engine (
   end
 
   wire unused = &{1'b0, rom_select[8:1], a0[12:9], d0[12:9], word[`NM_I_STOP], word[`NM_I_COND], word[`NM_I_INNER],
-                  word[`NM_I_OUTER], word[`NM_I_EACH], pc, pcm_addr[12], next_word, word, aux[13:4]};
+                  word[`NM_I_OUTER], word[`NM_I_EACH], pc, port_addr[12], next_word, word, aux[13:4]};
 
 endmodule
 

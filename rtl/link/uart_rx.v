@@ -18,6 +18,7 @@ module uart_rx (
   localparam [1:0] IDLE = 2'd0, BITS = 2'd1, STUCK = 2'd2;
   localparam [3:0] STOP = 4'd9;  // start bit is number 0
 
+  (* ASYNC_REG = "TRUE" *)
   reg [2:0]  sync_q = 3'b111;
   reg [1:0]  state_q = IDLE;
   reg [11:0] count_q = 12'd0;

@@ -4,8 +4,11 @@
 
 `define NM_ENTRY_INIT 9'd0
 `define NM_ENTRY_FRAME 9'd19
+`define NM_ENTRY_FEATURES 9'd198
 
 `define NM_A_PCM 13'd512
+`define NM_A_NORMED 13'd1472
+`define NM_A_SNR 13'd337
 
 // Words of a result: place in bank Y, number
 `define NM_OUT_LOGITS 12'd3864

@@ -95,7 +95,8 @@ def results(writes: list[Write]) -> dict[str, I8]:
             assert write.addresses is not None
             whole[write.addresses & 511] = write.values
         out[name] = whole
-    out["envelope0"], out["envelope1"] = envelopes
+    if envelopes:  # a feature frame has none
+        out["envelope0"], out["envelope1"] = envelopes
     return out
 
 

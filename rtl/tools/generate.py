@@ -50,7 +50,9 @@ def _program_header(builder: Builder) -> str:
     out = builder.out_at
     lines = ["// " + NOTE, "`ifndef NM_PROGRAM_VH", "`define NM_PROGRAM_VH", ""]
     lines += [f"`define NM_ENTRY_{name} 9'd{at_word}" for name, at_word in builder.entries.items()]
-    lines += ["", f"`define NM_A_PCM 13'd{builder.m['pcm']}", "", "// Words of a result: place in bank Y, number"]
+    lines.append("")
+    lines += [f"`define NM_A_{name.upper()} 13'd{builder.m[name]}" for name in ("pcm", "normed", "snr")]
+    lines += ["", "// Words of a result: place in bank Y, number"]
     for name, at_word in out.items():
         lines.append(f"`define NM_OUT_{name.upper()} 12'd{at_word - isa.BANK}")
         lines.append(f"`define NM_LEN_{name.upper()} 8'd{builder.out_words[name]}")

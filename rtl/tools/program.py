@@ -34,10 +34,12 @@ class Builder(Assembler):
         start.init(self)
         self.stop()
         self.entry("FRAME")
-        self._frame()
+        self._front_end()
+        self.entry("FEATURES")  # a frame whose normed features and SNR are given: FRAME runs on into it
+        self._network()
         self.stop()
 
-    def _frame(self) -> None:
+    def _front_end(self) -> None:
         start.counters(self)
         stft.spectrum(self)
         stft.magnitude(self)
@@ -49,6 +51,10 @@ class Builder(Assembler):
             pcen.expert(self, expert)
         router.blend(self)
         norm.running_norm(self)
+
+    def _network(self) -> None:
+        start.pool_counters(self)
+        snr.sum_up(self)
         ssm.project(self)
         for layer in range(self.sizes.layers):
             ssm.block(self, layer)

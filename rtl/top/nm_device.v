@@ -52,11 +52,10 @@ module nm_device #(
   wire [15:0] w_addr;
   wire [7:0]  w_data, w_rdata;
 
-  // FEATURES stays 0: the link refuses FEAT_FRAME itself.
-  wire        feat_valid, feat_first;
+  wire        feat_valid, feat_ready, feat_first, res_features;
   wire [15:0] feat_data;
   wire [31:0] feat_index;
-  wire        unused = &{1'b0, feat_valid, feat_first, feat_data, feat_index};
+  wire        unused = &{1'b0, feat_first};
 
   nm_link #(
       .CLOCK_HZ       (CLOCK_HZ),
@@ -66,7 +65,7 @@ module nm_device #(
       .TAG            (TAG),
       .MODEL_ID       (MODEL_ID),
       .WEIGHT_BYTES   (`NM_LITERAL_BYTE),
-      .FEATURES       (0),
+      .FEATURES       (1),
       .N_MELS         (`NM_LEN_MEL),
       .CLASSES        (`NM_LEN_LOGITS),
       .EXPERTS        (`NM_SIZE_EXPERTS),
@@ -92,7 +91,7 @@ module nm_device #(
       .pcm_index       (pcm_index),
       .pcm_zero        (pcm_zero),
       .feat_valid      (feat_valid),
-      .feat_ready      (1'b0),
+      .feat_ready      (feat_ready),
       .feat_data       (feat_data),
       .feat_first      (feat_first),
       .feat_index      (feat_index),
@@ -104,7 +103,7 @@ module nm_device #(
       .res_cycles      (res_cycles),
       .res_frame       (res_frame),
       .res_zero        (res_zero),
-      .res_features    (1'b0),
+      .res_features    (res_features),
       .res_len         (res_len),
       .res_dropped     (1'b0),  // the core waits instead
       .body_valid      (body_valid),
@@ -129,6 +128,10 @@ module nm_device #(
       .pcm_first    (pcm_first),
       .pcm_index    (pcm_index),
       .pcm_zero     (pcm_zero),
+      .feat_valid   (feat_valid),
+      .feat_ready   (feat_ready),
+      .feat_data    (feat_data),
+      .feat_index   (feat_index),
       .mode_mask    (mode_mask),
       .res_valid    (res_valid),
       .res_ready    (res_ready),
@@ -137,6 +140,7 @@ module nm_device #(
       .res_cycles   (res_cycles),
       .res_frame    (res_frame),
       .res_zero     (res_zero),
+      .res_features (res_features),
       .res_len      (res_len),
       .body_valid   (body_valid),
       .body_ready   (body_ready),

@@ -8,19 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kwscore.constants import N_MELS
 from kwscore.fixed.engine import FixedEngine
 from kwscore.fixed.image import Image
 from rtl.syn import report as synthesis
 from rtl.syn.report import CEILING, TOP, source_hash
 from rtl.test.images import test_image as network
 from rtl.tools import isa
-from rtl.tools.compare import compare
+from rtl.tools.compare import compare, expected, results
 from rtl.tools.generate import MEM, TINY, files
 from rtl.tools.model import Machine
 from rtl.tools.program import Builder
 
 REPORT = Path(synthesis.__file__)
 BUDGET = 60_000
+pytestmark = pytest.mark.timeout(900)  # a cold cache on a slow machine
 
 
 def run(image: Image, pcm: np.ndarray) -> int:
@@ -58,6 +60,20 @@ def test_networks_with_extreme_constants(seed: int, monkeypatch: pytest.MonkeyPa
         [noise(3, 30000.0, seed), np.zeros(800, np.int16), np.full(700, -32768, np.int16), noise(2, 1.0, seed)]
     )
     run(image, pcm)
+
+
+def test_feature_frames_are_the_network_of_a_frame() -> None:
+    """What the front end hands over, given alone to a machine that never hears a sample, has the same consequences."""
+    image = network()
+    builder = Builder(image.sizes)
+    machine, engine = Machine(builder, image), FixedEngine(image)
+    for trace in engine.visit(noise(12, 3000.0, 4)):
+        machine.data[builder.m["normed"] : builder.m["normed"] + N_MELS] = trace.normed
+        machine.data[builder.m["snr"] : builder.m["snr"] + N_MELS] = trace.snr
+        got = results(machine.run("FEATURES"))
+        for name in ("x0", "hidden1", "delta1", "pool_sum", "logits"):
+            want = expected(trace, image.sizes)[name]
+            assert np.array_equal(got[name], want), name
 
 
 def test_committed_files_are_the_generator_s() -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import cocotb
+import numpy as np
 from bench import cycles, start
 from core_model import Recorder, play
 from session import Session, audio
@@ -59,6 +60,27 @@ async def weights_audio_results(dut):
     assert stats.max_cycles == s.worst
     assert 30_000 < s.worst <= 60_000
     assert (stats.crc_errors, stats.overruns, stats.gaps, stats.dropped) == (0, 0, 0, 0)
+
+
+@cocotb.test()
+async def feature_frames_run_the_network_alone(dut):
+    """What the integer engine's front end gives, sent as features between hops; the stream's front end stays."""
+    s = await begin(dut)
+    assert p.Mode.FEATURES in (await s.hello()).mode
+    await s.load()
+    await s.mode(p.Mask.LOGITS | p.Mask.SNR)
+    traces = s.engine.trace(audio(6, 5))
+    for number, trace in enumerate(traces):
+        features = np.concatenate([trace.normed, trace.snr]).astype("<i2").tobytes()
+        await s.tell(p.FeatFrame(number, features))
+        result = p.parse_answer(await s.line.frame())
+        assert isinstance(result, p.Result), result
+        assert result.flags == p.Flag.FULL | p.Flag.FEATURES
+        assert result.index == number
+        assert result.body == trace.logits.astype("<i2").tobytes() + trace.snr.astype("<u2").tobytes()
+        assert 5_000 < result.cycles < 15_000
+    await s.reset()
+    await s.hops(audio(5, 6))
 
 
 @cocotb.test()

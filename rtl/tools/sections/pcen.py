@@ -33,7 +33,7 @@ def expert(p: Builder, e: int) -> None:
     def constant(index: int) -> At:
         return p.const("pcen", e, index, so=1)
 
-    p.op("t>0", one(m["c_pool"]), SUB, p.lit(2), None, set_flag=1)
+    p.op("t>0", one(m["c_five"]), SUB, p.lit(2), None, set_flag=1)
     later = isa.IF_NOT_NEGATIVE
     p.op("env_start", vec(m["energy"]), ADD, ZERO, vec(env), n=k, cond=isa.IF_NEGATIVE)
     p.op("env_diff", vec(m["energy"]), SUB, vec(env), vec(tx), n=k, cond=later)

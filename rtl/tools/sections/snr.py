@@ -85,7 +85,7 @@ def noise_floor(p: Builder) -> None:
 
 
 def bands(p: Builder) -> None:
-    """Ratio of magnitude to floor, both through the filterbank, and the SNR of each band; MEL and SNR of the result."""
+    """Ratio of magnitude to floor, both through the filterbank, and the SNR of each band; MEL of the result."""
     p.section("SNR estimator: bands")
     m, n = p.m, N_FREQ
     scale = p.scalar(at.LOG2_NOISE_SCALE)
@@ -109,8 +109,6 @@ def bands(p: Builder) -> None:
     k = N_MELS
     p.op("snr_in", vec(m["mel_ratio"]), MUL, p.lit(front.SNR_GAIN), vec(m["ty"]), n=k, shift=17)
     p.op("snr", vec(m["ty"]), SUB, p.lit(32768), vec(m["snr"]), n=k, func=SIGMA, sat="u15")
-    p.op("snr_sum", vec(m["snr"], si=1), ADD, ZERO, vec(m["snr_sum"]), inner=k)
-    p.op("out_snr", vec(m["snr"]), ADD, ZERO, vec(p.out_at["snr"]), n=k)
     p.op(
         "out_mel",
         vec(m["mel"]),
@@ -122,3 +120,11 @@ def bands(p: Builder) -> None:
         shift=6,
         sat="s16",
     )
+
+
+def sum_up(p: Builder) -> None:
+    """What the network takes from all bands; SNR of the result."""
+    p.section("SNR estimator: sum")
+    m, k = p.m, N_MELS
+    p.op("snr_sum", vec(m["snr"], si=1), ADD, ZERO, vec(m["snr_sum"]), inner=k)
+    p.op("out_snr", vec(m["snr"]), ADD, ZERO, vec(p.out_at["snr"]), n=k)

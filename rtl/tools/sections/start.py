@@ -38,25 +38,32 @@ def init(p: Builder) -> None:
     ):
         p.set(name, ZERO, ADD, p.lit(value), func=isa.ZERO)
     p.set("c_k", ZERO, ADD, p.scalar(at.NORM_PRIOR), func=isa.ZERO)
-    p.stop()
 
 
 def counters(p: Builder) -> None:
-    """min(t+1, 5), min(t+1, 97), k, slots of ring and pool, and the logarithms of their reciprocals."""
+    """min(t+1, 6), k, the ring's slot, and the logarithms of reciprocals."""
     p.section("counters")
     m = p.m
-    for name, limit in (
-        ("c_five", p.lit(ANCHOR_FRAMES + 1)),
-        ("c_pool", p.lit(CLIP_FRAMES)),
-        ("c_k", p.scalar(at.NORM_HORIZON)),
-    ):
-        # c_five counts to 6: frame 5 is the first that follows the minima.
+    # c_five counts to 6: frame 5 is the first that follows the minima.
+    for name, limit in (("c_five", p.lit(ANCHOR_FRAMES + 1)), ("c_k", p.scalar(at.NORM_HORIZON))):
         p.set(name, one(m[name]), ADD, p.lit(1))
         p.set(name, one(m[name]), MIN, limit)
-    for name, step, slots in (("slot_ring", N_FREQ, ANCHOR_FRAMES), ("slot_pool", p.sizes.d, CLIP_FRAMES)):
-        p.set(name, one(m[name]), SUB, p.lit(step), set_flag=1)
-        p.set(name, ZERO, ADD, p.lit(step * (slots - 1)), func=isa.ZERO, cond=isa.IF_NEGATIVE)
+    _next_slot(p, "slot_ring", N_FREQ, ANCHOR_FRAMES)
     p.set("r_five", one(m["c_five"]), MIN, p.lit(ANCHOR_FRAMES))
     p.set("r_five", one(m["r_five"]), RSUB, p.lit(0), func=LOG2)
     p.set("r_k", one(m["c_k"]), RSUB, p.lit(0), func=LOG2)
+
+
+def pool_counters(p: Builder) -> None:
+    """min(t+1, 97) with the logarithm of its reciprocal, and the pool's slot."""
+    p.section("SSM: pool counters")
+    m = p.m
+    p.set("c_pool", one(m["c_pool"]), ADD, p.lit(1))
+    p.set("c_pool", one(m["c_pool"]), MIN, p.lit(CLIP_FRAMES))
+    _next_slot(p, "slot_pool", p.sizes.d, CLIP_FRAMES)
     p.set("r_pool", one(m["c_pool"]), RSUB, p.lit(0), func=LOG2)
+
+
+def _next_slot(p: Builder, name: str, step: int, slots: int) -> None:
+    p.set(name, one(p.m[name]), SUB, p.lit(step), set_flag=1)
+    p.set(name, ZERO, ADD, p.lit(step * (slots - 1)), func=isa.ZERO, cond=isa.IF_NEGATIVE)
