@@ -137,7 +137,7 @@ class DeferredEngine:
     @property
     def returned(self) -> bool:
         """Whether it was lost and is at hand again: ``reset`` it together with everything that is compared to it."""
-        return bool(self._lost) and not self._jobs and self._at_hand()
+        return bool(self._lost) and not self._jobs and not self._closed and self._at_hand()
 
     @property
     def idle(self) -> bool:
@@ -163,6 +163,7 @@ class DeferredEngine:
         """End the thread after its present work; waits for it at most two seconds."""
         with self._changed:
             self._closed = True
+            self._lose(f"{self.name} has been closed.")
             self._changed.notify_all()
         if self._release is not None:
             self._release()
