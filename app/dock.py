@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QFont, QMouseEvent
+from PySide6.QtGui import QFont, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from app import icons
-from app.theme import Theme, font
+from app.theme import Theme, font, scaled
+
+
+class _Elided(QLabel):
+    """One line that ends in an ellipsis where there is no room for all of it."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setFont(self.font())
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, shown)
+        painter.end()
 
 
 class _TitleBar(QWidget):
@@ -17,10 +29,9 @@ class _TitleBar(QWidget):
         super().__init__(dock)
         self.setAutoFillBackground(True)
         self.setToolTip(f"<p><b>{title}</b></p><p>{about}</p>")
-        self.setFixedHeight(22)
         head, _, tail = title.partition(":")
         self.name = QLabel(head)
-        self.rest = QLabel(tail.strip())
+        self.rest = _Elided(tail.strip())
         self.rest.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.value = QLabel("")
         self.enlarge = QToolButton()
@@ -50,6 +61,7 @@ class _TitleBar(QWidget):
         self.double_clicked.emit()
 
     def set_theme(self, theme: Theme) -> None:
+        self.setFixedHeight(max(22, scaled(21)))
         self.name.setFont(font(12, QFont.Weight.DemiBold))
         self.rest.setFont(font(12))
         self.value.setFont(font(12))

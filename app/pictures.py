@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QImage
     from PySide6.QtWidgets import QWidget
 
     from app.window import MainWindow
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 ICON_SIZES = (16, 24, 32, 48, 64, 128, 256, 512)
 LIMIT = 300_000  # bytes
+EXACT = 96  # colours that stay as they are
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """``seconds`` of the demo are heard, then ``prepare`` is done and what it returns is taken (None: the window)."""
+    """``seconds`` of the demo are heard, then ``prepare`` is done, ``after`` more are heard, and what it
+    returned is taken (None: the window)."""
 
     name: str
     about: str
@@ -33,6 +36,7 @@ class Picture:
     theme: str = "light"
     size: tuple[int, int] = (1280, 800)
     seconds: float = 12.0
+    after: float = 0.0
 
 
 def _preset(name: str) -> Callable[[MainWindow], None]:
@@ -65,6 +69,16 @@ def _detection(window: MainWindow) -> None:
     window.actions_by_name["detection"].setChecked(True)
 
 
+def _noise(window: MainWindow) -> None:
+    window.actions_by_name["noise"].trigger()
+    window.actions_by_name["noise_panel"].setChecked(True)
+
+
+def _engines(window: MainWindow) -> None:
+    window.actions_by_name["compare"].trigger()
+    window.use_preset("fpga")
+
+
 def _keys(window: MainWindow) -> None:
     window.do_help()
 
@@ -74,7 +88,8 @@ PICTURES = (
     Picture("dark", "The standard layout, dark", _nothing, theme="dark"),
     Picture("booth", "The booth layout", _preset("booth")),
     Picture("researcher", "The researcher layout", _preset("researcher"), size=(1600, 1000)),
-    Picture("fpga", "The FPGA layout", _preset("fpga"), size=(1600, 1000)),
+    Picture("fpga", "The FPGA layout", _engines, size=(1600, 1000), after=6.0),
+    Picture("noise", "Noise mixed in", _noise, after=6.0),
     Picture("contrast", "High contrast", _nothing, theme="contrast"),
     Picture("frozen", "Looking back", _frozen),
     Picture("detection", "Detection settings", _detection),
@@ -112,7 +127,15 @@ def take(picture: Picture, path: Path) -> None:
     if window.feed.end < 100 * picture.seconds:
         raise SystemExit(f"{picture.name}: no sound within three minutes: {window.banner.text()}")
     target = picture.prepare(window)
-    QTimer.singleShot(500, loop.quit)  # docks that were hidden have taken their sizes
+    look.timeout.disconnect()
+    look.timeout.connect(lambda: loop.quit() if not window.controller.health().notice else None)  # engines are loaded
+    loop.exec()
+    ends = window.feed.end + 100 * picture.after
+    look.timeout.disconnect()
+    look.timeout.connect(lambda: loop.quit() if window.feed.end >= ends else None)
+    loop.exec()
+    look.stop()
+    QTimer.singleShot(1500, loop.quit)  # docks that were hidden have taken their sizes, charts are drawn
     loop.exec()
     window.tick()
     window.refresh_status()
@@ -121,20 +144,44 @@ def take(picture: Picture, path: Path) -> None:
 
 
 def _save(widget: QWidget, path: Path) -> None:
-    from PySide6.QtCore import Qt
     from PySide6.QtGui import QImage
 
-    image = widget.grab().toImage()
-    few = image.convertToFormat(
-        QImage.Format.Format_Indexed8, Qt.ImageConversionFlag.ThresholdDither | Qt.ImageConversionFlag.AvoidDither
-    )
+    few = _reduced(widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB32))
     beside = path.with_name(path.name + ".part")
-    if not few.save(str(beside), "PNG", 0):
+    if not few.save(str(beside), "PNG", 0):  # type: ignore[call-overload]  # the stub wants bytes, Qt a str
         raise SystemExit(f"{path} cannot be written")
     if beside.stat().st_size > LIMIT:
         beside.unlink()
         raise SystemExit(f"{path} would have more than {LIMIT} bytes")
     beside.replace(path)
+
+
+def _reduced(image: QImage) -> QImage:
+    """The picture in 256 colours: the most frequent ones as they are, the rest the nearest of a few cluster means."""
+    import numpy as np
+    from PySide6.QtGui import QImage
+    from scipy.cluster.vq import kmeans2
+    from scipy.spatial import cKDTree
+
+    width, height = image.width(), image.height()
+    pixels = np.frombuffer(image.constBits(), np.uint32).reshape(height, image.bytesPerLine() // 4)[:, :width]
+    colours, which, counts = np.unique(pixels, return_inverse=True, return_counts=True)
+    rgb = np.stack([(colours >> shift) & 0xFF for shift in (16, 8, 0)], axis=1).astype(np.float64)
+    exact = np.argsort(counts)[::-1][:EXACT]
+    palette = rgb[exact]
+    rest = np.setdiff1d(np.arange(len(colours)), exact)
+    if len(rest) > 256 - EXACT:
+        weighted = np.repeat(rest, np.minimum(counts[rest], 20))
+        means, _ = kmeans2(rgb[weighted], 256 - EXACT, minit="++", seed=1)
+        palette = np.concatenate((palette, np.rint(means)))
+    else:
+        palette = np.concatenate((palette, rgb[rest]))
+    nearest = cKDTree(palette).query(rgb)[1].astype(np.uint8)
+    index = np.zeros((height, (width + 3) // 4 * 4), np.uint8)  # Qt's lines are multiples of 4 bytes
+    index[:, :width] = nearest[which].reshape(height, width)
+    few = QImage(index.tobytes(), width, height, index.shape[1], QImage.Format.Format_Indexed8).copy()
+    few.setColorTable([0xFF000000 | int(r) << 16 | int(g) << 8 | int(b) for r, g, b in palette])
+    return few
 
 
 def draw_icon(size: int) -> bytes:
@@ -153,8 +200,8 @@ def draw_icon(size: int) -> bytes:
     data = QByteArray()
     buffer = QBuffer(data)
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(buffer, "PNG")
-    return data.data()
+    image.save(buffer, "PNG")  # type: ignore[call-overload]
+    return bytes(data.data())
 
 
 def main(arguments: list[str]) -> None:

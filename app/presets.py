@@ -32,7 +32,7 @@ class Preset:
 
 PRESETS = (
     Preset(STANDARD, "Standard", "Why the network decides, from the sound to the word"),
-    Preset(RESEARCHER, "Researcher", "Everything there is", below=0.25),
+    Preset(RESEARCHER, "Researcher", "Everything there is"),
     Preset(FPGA, "FPGA", "Board and software side by side", below=0.25),
     Preset(
         BOOTH,

@@ -190,10 +190,8 @@ class WindowCommands(QMainWindow):
         self.set_preference("theme", "light" if self.theme.dark else "dark")
 
     def do_full_screen(self, on: bool) -> None:
-        if on:
-            self.showFullScreen()
-        else:
-            self.showNormal()
+        full = Qt.WindowState.WindowFullScreen
+        self.setWindowState(self.windowState() | full if on else self.windowState() & ~full)  # maximised stays so
 
     def use_preset(self, name: str) -> None:
         """Arrange the panels by a preset of ``app.presets``."""
@@ -215,8 +213,9 @@ class WindowCommands(QMainWindow):
         self.use_preset(FPGA)
 
     def do_dismiss(self) -> None:
-        if self.arrangement.enlarged is not None:
-            self.arrangement.end_enlargement()
+        if self.isFullScreen() and self.arrangement.enlarged is None and not self.banner.rows:
+            self.actions_by_name["full_screen"].setChecked(False)
+        self.arrangement.end_enlargement()
         for feature in self.features:
             feature.dismiss()
         self.banner.dismiss_all()

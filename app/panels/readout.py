@@ -39,7 +39,10 @@ class ReadoutPanel(QWidget):
         "0 to 1. It fades when it is some seconds old. Below: which of the twelve answers is ahead at this moment, "
         "silence and unknown among them."
     )
-    empty = "Press Start (Space) and say yes, no, up, down, left, right, on, off, stop or go"
+    empty = (
+        "Press Start (Space) and say yes, no, up, down, left, right, on, off, stop or go.\n"
+        "New here? Shift + F1 shows you around."
+    )
 
     def __init__(self, theme: Theme, feed: Feed) -> None:
         super().__init__()

@@ -190,3 +190,25 @@ def test_no_label_of_the_settings_dialog_is_cut(open_window: OpenWindow, qtbot, 
         assert button.width() >= button.sizeHint().width(), button.text()
     dialog.close()
     window.set_preference("text_percent", 100)
+
+
+def test_full_screen_by_key_and_escape(open_window: OpenWindow, qtbot) -> None:
+    window = fake(open_window)
+    window.banner.dismiss_all()
+    qtbot.keyClick(window, Qt.Key.Key_F11)
+    qtbot.waitUntil(window.isFullScreen)
+    assert window.actions_by_name["full_screen"].isChecked()
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: not window.isFullScreen())
+    assert not window.actions_by_name["full_screen"].isChecked()
+    window.showMaximized()
+    qtbot.keyClick(window, Qt.Key.Key_F11)
+    qtbot.waitUntil(window.isFullScreen)
+    qtbot.keyClick(window, Qt.Key.Key_F11)
+    qtbot.waitUntil(lambda: not window.isFullScreen())
+    assert window.isMaximized()
+
+
+def test_the_empty_state_leads_to_the_tour(open_window: OpenWindow) -> None:
+    window = fake(open_window)
+    assert "Shift + F1" in window.readout.empty
