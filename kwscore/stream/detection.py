@@ -31,10 +31,10 @@ class DetectionSettings:
     ``release``          part of its threshold, 0 to 1, below which a word must fall before it can fire again.
     """
 
-    smoothing_ms: float = 100.0
+    smoothing_ms: float = 200.0
     threshold: float = 0.5
     word_thresholds: Mapping[str, float] = field(default_factory=dict)
-    minimum_ms: float = 30.0
+    minimum_ms: float = 50.0
     refractory_ms: float = 600.0
     release: float = 0.6
 
