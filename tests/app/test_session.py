@@ -381,4 +381,6 @@ def test_times_of_notes(qapp, qtbot, seconds: float, text: str) -> None:
     panel = NotesPanel(LIGHT)
     qtbot.addWidget(panel)
     panel.show_rows([NoteRow("a", seconds, "", None)])
-    assert panel.table.item(0, 0).text() == text
+    item = panel.table.item(0, 0)
+    assert item is not None
+    assert item.text() == text

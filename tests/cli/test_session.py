@@ -19,6 +19,8 @@ from typer.testing import CliRunner, Result
 from kwscore.cli.main import app
 from kwscore.constants import WORDS
 from kwscore.session.reader import Session
+from kwscore.session.replay import load_engine, verify
+from tests.pulse import PulseServer, missing
 
 THRESHOLD = 0.05  # random weights are unsure of everything
 
@@ -207,7 +209,12 @@ def test_a_session_as_the_only_argument_opens_the_window_on_it(
     recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[Any] = []
-    monkeypatch.setattr("kwscore.cli.window.open_window", lambda *given, **named: opened.append(given) or 0)
+
+    def open_window(*given: Any, **named: Any) -> int:
+        opened.append(given)
+        return 0
+
+    monkeypatch.setattr("kwscore.cli.window.open_window", open_window)
     result = CliRunner().invoke(app, [str(recording), "--seconds", "1"])
     assert result.exit_code == 0, result.stderr
     assert opened[0][0] == str(recording)
@@ -220,3 +227,44 @@ def test_listen_hears_a_session_like_a_file(recording: Path, checkpoint: Path, s
     ]
     assert heard[0].exit_code == 0, heard[0].stderr
     assert heard[0].stdout == heard[1].stdout != ""
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing() or "present")
+def test_a_microphone_is_recorded_sample_by_sample(checkpoint: Path, tmp_path: Path) -> None:
+    """A real capture: what the session says was heard is what the network computed from, and nothing was lost."""
+    path = tmp_path / "a.kwsession"
+    command = [
+        sys.executable,
+        "-m",
+        "kwscore",
+        "session",
+        "record",
+        "mic",
+        "--seconds",
+        "3",
+        "--out",
+        str(path),
+        "--json",
+    ]
+    with PulseServer() as server:
+        process = subprocess.Popen(
+            [*command, "--model", str(checkpoint)],
+            env=server.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("Recording ")
+        rng = np.random.default_rng(2)
+        server.play((3000 * rng.standard_normal(32_000)).astype(np.int16))
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    made = json.loads(out)
+    with Session(path) as opened:
+        assert opened.complete
+        assert opened.length == made["samples"] >= 48_000
+        assert opened.segments[0].source["kind"] == "Microphone"
+        assert opened.changes
+        assert [change.to for change in opened.changes if change.what == "dropped"] == [0]
+        assert verify(opened, load_engine(str(checkpoint))).equal
