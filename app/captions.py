@@ -14,7 +14,7 @@ from app.panels.waveform import CLIPPED, decibels
 from kwscore.audio.level import FLOOR_DBFS
 from kwscore.constants import LABELS, N_MELS, SILENCE, UNKNOWN, WORDS
 from kwscore.models.melbank import mel_filterbank
-from kwscore.stream.truesnr import agreement, estimate_db
+from kwscore.stream.truesnr import LEAST_DB, MOST_DB, agreement, estimate_db
 
 if TYPE_CHECKING:
     from app.statusbar import Health
@@ -115,7 +115,8 @@ def truesnr(scene: Scene) -> str:
     known = np.isfinite(columns.true_snr[:, 0])
     if not known[-NOW:].any():
         return "Mix noise in, then the true SNR is known."
-    estimate, truth = estimate_db(columns.snr[known]), columns.true_snr[known]
+    # within what the panel shows: below its scale a figure has no meaning
+    estimate, truth = (np.clip(each[known], LEAST_DB, MOST_DB) for each in (estimate_db(columns.snr), columns.true_snr))
     loud = truth > CLEAR_DB
     r = agreement(estimate, truth)
     told = f"r {r:.2f}" if np.isfinite(r) else "too little changes for a correlation"

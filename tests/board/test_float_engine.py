@@ -38,3 +38,4 @@ def test_the_float_engine_on_a_virtual_board(bench: Bench) -> None:
         np.testing.assert_allclose(mine.mel, theirs.mel, rtol=4e-4)
         assert abs(mine.level_dbfs - theirs.level_dbfs) < 1e-3
         assert mine.elapsed_us > 0
+        assert (mine.pcen.size, mine.gate.size) == (0, 0)  # not on the line
