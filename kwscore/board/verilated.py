@@ -112,9 +112,9 @@ def missing_tools() -> list[str]:
 
 
 def board_program() -> Program:
-    """``nm_device`` behind a port. Raises BoardError where the sources are not here, or the system has no ports."""
-    if sys.platform == "win32":
-        raise BoardError("The board rtl needs Linux or macOS (on Windows: WSL): use the board sim here.")
+    """``nm_device`` behind a port. Raises BoardError where the sources are not here, or the system is not Linux."""
+    if sys.platform != "linux":
+        raise BoardError("The board rtl needs Linux (on Windows: WSL): use the board sim here.")
     word = int.from_bytes(build_id(), "little")
     return Program(
         "nm_device",

@@ -198,3 +198,9 @@ def test_without_sources_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(sources, "__file__", str(tmp_path / "a" / "b" / "c.py"))
     with pytest.raises(BoardError, match=r"folder rtl.*board sim"):
         sources.rtl_folder()
+
+
+def test_elsewhere_than_on_linux_it_offers_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verilated.sys, "platform", "win32")
+    with pytest.raises(BoardError, match=r"needs Linux.*use the board sim"):
+        verilated.board_program()
