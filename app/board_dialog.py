@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
@@ -241,6 +242,7 @@ class BoardDialog(QDialog):
 
     def _begin(self, what: str) -> None:
         self.busy = what
+        self.bar.setRange(0, 0)
         self.outcome.setText("")
         self.refresh()
 
@@ -252,6 +254,9 @@ class BoardDialog(QDialog):
         elif isinstance(event, Notice) and event.key == "board-dialog":
             if self.busy:
                 self.busy = event.text
+                share = re.search(r"(\d+)%", event.text)
+                self.bar.setRange(0, 100 if share else 0)
+                self.bar.setValue(int(share[1]) if share else 0)
                 self.refresh()
         elif isinstance(event, _Connected):
             self.busy = ""

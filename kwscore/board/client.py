@@ -67,7 +67,7 @@ class BoardClient:
 
     ``baud``: rate to stream at. ``weights``: what the board must run; loaded where it has something else (None: take
     what is there, with ``bare`` even nothing: such a board can be asked but not streamed to). ``on_state`` is called
-    from any thread after each change of ``state``.
+    from any thread after each change of ``state``. ``progress`` is told how far the loading of the weights is.
 
     Raises BoardError for a rate that cannot carry audio.
     """
@@ -83,6 +83,7 @@ class BoardClient:
         stride: int = 1,
         timing: Timing | None = None,
         on_state: Callable[[State], None] | None = None,
+        progress: Callable[[str], None] | None = None,
     ) -> None:
         handshake.check_baud(baud)
         self.port = port
@@ -95,6 +96,7 @@ class BoardClient:
         """Why the board is not at hand, one sentence; empty while it is."""
         self.reconnections = 0
         self._on_state = on_state
+        self.progress = progress
         self._state = State.CONNECTING
         self._info: Info | None = None
         self._connection: Connection | None = None

@@ -56,7 +56,8 @@ class BoardEngine:
     as they are. ``standby``: an engine of the same network that hears everything too, and whose records take the
     place of the board's while it is lost; without one ``process`` raises BoardLostError then. Either way the client
     gets the board back by itself, and the stream goes on with the right frame numbers (and a new warm-up).
-    ``on_state`` is called from any thread after each change of the link's state. ``owned`` is closed with the engine.
+    ``on_state`` is called from any thread after each change of the link's state, ``progress`` while weights are being
+    loaded. ``owned`` is closed with the engine.
 
     A board works in whole hops: the first frame comes after 640 samples, not 512. Frames lost on the line are
     missing from the records; frames that heard a hop of zeros instead of lost audio are counted in ``filled``.
@@ -74,13 +75,16 @@ class BoardEngine:
         mask: Mask = FULL_MASK,
         timing: Timing | None = None,
         on_state: Callable[[State], None] | None = None,
+        progress: Callable[[str], None] | None = None,
         owned: Closable | None = None,
     ) -> None:
         self._model = model
         self._standby = standby
         self._owned = owned
         weights = model.weights if model else None
-        self.client = BoardClient(port, baud=baud, weights=weights, mask=mask, timing=timing, on_state=on_state)
+        self.client = BoardClient(
+            port, baud=baud, weights=weights, mask=mask, timing=timing, on_state=on_state, progress=progress
+        )
         self.timings: deque[HopTiming] = deque(maxlen=_REMEMBERED)
         self.filled = 0
         """Frames since reset that heard zeros in place of lost audio."""

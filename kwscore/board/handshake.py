@@ -150,6 +150,9 @@ def _load(client: BoardClient, weights: Weights, capacity: int) -> Info:
         for offset in range(0, len(weights.image), WEIGHT_BLOCK):
             block = LoadWeights(offset, weights.image[offset : offset + WEIGHT_BLOCK])
             client.command(block, "weights")
+            if client.progress is not None:
+                done = min(offset + WEIGHT_BLOCK, len(weights.image)) / len(weights.image)
+                client.progress(f"Loading the weights: {done:.0%} of {len(weights.image):,} bytes")
         answer = client.request(commit, timeout=_COMMIT_WAIT, tries=_TRIES)
         if isinstance(answer, Ack):
             break

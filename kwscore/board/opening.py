@@ -116,6 +116,7 @@ def open_board(
             baud=baud,
             timing=timing or patience(name),
             on_state=on_state,
+            progress=progress,
             owned=served,
         )
     except BaseException:

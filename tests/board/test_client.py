@@ -111,6 +111,14 @@ def test_weights_are_loaded_where_others_are(bench: Bench) -> None:
     assert client.info.mode & p.Mode.LOADED
 
 
+def test_loading_the_weights_tells_how_far_it_is(bench: Bench) -> None:
+    said: list[str] = []
+    core = EngineCore(ToyEngine(), lambda image: ToyEngine())
+    bench.client(bench.board(Device(core)).port, weights=WEIGHTS, progress=said.append)
+    assert said[-1] == f"Loading the weights: 100% of {len(IMAGE):,} bytes"
+    assert len(said) == -(-len(IMAGE) // p.WEIGHT_BLOCK)
+
+
 def test_weights_that_are_there_are_not_loaded_again(bench: Bench) -> None:
     bench.client(bench.board(Device(EngineCore(ToyEngine(), refusing), WEIGHTS.model_id)).port, weights=WEIGHTS)
 
