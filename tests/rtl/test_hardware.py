@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from kwscore.board import verilog
+from kwscore.board.sources import build_id
 from rtl.test.run import GROUPS, TESTS, missing
 
+BOARDS = ("arty", "basys3", "cmod")
 ON_VERILATOR = ("cobs_decoder", "nm_mac", "e2e")
 """Building costs more there than most simulations; the others run by `make -C rtl test SIM=verilator`."""
 ON_ICARUS = sorted(set(TESTS) - {"e2e", "nm_device"})
@@ -54,6 +56,21 @@ def test_lint_finds_nothing(repository: Path) -> None:
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")
     _run(repository / "rtl", "make", "-s", "lint")
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("tool", ["vivado", "openxc7"])
+def test_the_scripts_name_what_is_there(repository: Path, board: str, tool: str) -> None:
+    """What make would do for a bitstream: every source, constraint and script in it is a file."""
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    folder = repository / "rtl" / "board"
+    command = ["make", "-n", tool, f"BOARD={board}", f"PYTHON={sys.executable}", "CHIPDB=/dev/null"]
+    plan = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+    named = [Path(name) for name in re.findall(r"[\w./-]+\.(?:v|xdc|tcl)\b", plan)]
+    assert [name for name in named if not (folder / name).is_file()] == []
+    assert len(named) >= (30 if tool == "openxc7" else 1)
+    assert build_id()[::-1].hex() in plan
 
 
 @pytest.mark.timeout(1200)
