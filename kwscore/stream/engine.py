@@ -112,7 +112,8 @@ class StreamEngine:
         given = np.asarray(values, np.float32)
         if given.shape != (self.blocks, len(CALIBRATION)) or not np.isfinite(given).all():
             raise KWScopeError(
-                f"The calibration of {self.name} is {self.blocks} rows of five finite numbers: {', '.join(CALIBRATION)}."
+                f"The calibration of {self.name} is {self.blocks} rows of five finite numbers "
+                f"({', '.join(CALIBRATION)})."
             )
         self._weights.block[:, _CALIBRATION] = given  # in place: the compiled step holds this array
 

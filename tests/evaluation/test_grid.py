@@ -47,7 +47,7 @@ def _counts(results: list[Result]) -> list[np.ndarray]:
 
 def test_figures_are_those_of_the_cards(network: PackedNetwork, data: EvaluationSet, alone: list[np.ndarray]) -> None:
     net = network.open()
-    for score, ours in zip(evaluate(net, data, ("clean", "white 0 dB")), alone, strict=False):  # type: ignore[arg-type]
+    for score, ours in zip(evaluate(net, data, ("clean", "white 0 dB")), alone, strict=False):
         np.testing.assert_array_equal(score.confusion, ours)
     assert np.count_nonzero(alone[0].sum(0)) > 2, "a network that answers one thing only proves nothing"
     assert all(c.sum() == len(data.labels) for c in alone)

@@ -10,6 +10,7 @@ from kwscore.errors import KWScopeError
 from kwscore.models.calibration import (
     CALIBRATION,
     PROFILES,
+    Kind,
     calibration_values,
     profile_for_snr,
     set_calibration,
@@ -22,7 +23,7 @@ def _values(net: torch.nn.Module, block: int) -> list[float]:
 
 
 @pytest.mark.parametrize(("name", "kind"), [("NanoMamba-Tiny", "v1"), ("NC-SSM", "v2")])
-def test_profiles(name: str, kind: str) -> None:
+def test_profiles(name: str, kind: Kind) -> None:
     net = kwscore.create_model(name)
     assert _values(net, 0) == pytest.approx(PROFILES[kind]["default"])
     weights = {key: value.clone() for key, value in net.named_parameters()}

@@ -32,6 +32,8 @@ def test_block_work_equals_the_hand_count() -> None:
 def test_totals_follow_the_schedule() -> None:
     stream, clip = (network_cost(network_config("NanoMamba-Tiny", schedule=s)) for s in ("stream", "clip"))
     assert stream.macs_per_hop == sum(stage.macs for stage in hop_stages(network_config("NanoMamba-Tiny")))
+    assert stream.macs_per_hop is not None
+    assert clip.macs_per_hop is not None
     assert stream.macs_per_clip == 97 * stream.macs_per_hop
     assert clip.macs_per_clip == 101 * clip.macs_per_hop
     assert stream.state < clip.state == 16_000

@@ -116,7 +116,7 @@ def test_engine_follows_the_torch_network() -> None:
 
     net = random_net("NC-SSM")
     engine = StreamEngine(net)
-    engine.calibration = np.tile(np.float32(PROFILES["v2"]["extreme"]), (2, 1))
+    engine.calibration = np.tile(np.asarray(PROFILES["v2"]["extreme"], np.float32), (2, 1))
     set_calibration(net, "extreme")
     samples = to_pcm(word())
     np.testing.assert_array_equal(engine.process(samples)[-1].logits, StreamEngine(net).process(samples)[-1].logits)
