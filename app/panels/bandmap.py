@@ -53,7 +53,7 @@ class BandMapPanel(TimePanel):
     """Colours by a fixed scale; the colour bar at the right carries the numbers."""
 
     low, high = 0.0, float(N_MELS)
-    ticks = (
+    ticks: Sequence[tuple[float, str]] = (
         (band_at(500), "0.5"),
         (band_at(1000), "1"),
         (band_at(2000), "2"),

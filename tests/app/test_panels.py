@@ -243,4 +243,4 @@ def test_a_panel_must_paint(qapp) -> None:
         key = "nothing"
 
     with pytest.raises(TypeError, match="Nothing lacks paint_columns"):
-        Nothing(themes.LIGHT, SteadyFeed())
+        Nothing(themes.LIGHT, SteadyFeed())  # type: ignore[abstract]
