@@ -19,6 +19,7 @@ from kwscore.audio.noise import PUBLISHED_NOISES
 if TYPE_CHECKING:
     from app.window import MainWindow
 
+LOST = "The monitor is off so that the lost microphone can be found again: switch it on (M) when it is back."
 SOUND_FILES = "Sound (*.wav *.flac *.ogg *.opus *.mp3 *.aiff *.aif);;All files (*)"
 
 
@@ -135,8 +136,10 @@ class NoiseFeature(Feature):
     def status(self, health: Health) -> None:
         self.panel.list_recordings(self.window.settings.noise_folder)
         self.panel.show_figures(self.noise.figures())
-        if self.noise.monitor.problem and self.panel.monitor.isChecked():
-            problem = self.noise.monitor.problem
+        problem = self.noise.monitor.problem
+        if not problem and self.noise.monitor.running and self.window.controller.source_note == "lost":
+            problem = LOST  # PortAudio finds devices again only while no stream is open
+        if problem and self.panel.monitor.isChecked():
             self.noise.set_monitor(False)
             self._monitor_off(problem)
 

@@ -17,6 +17,7 @@ from app.sources import MICROPHONE
 from app.window import MainWindow
 from kwscore.audio.devices import PortAudio
 from kwscore.audio.monitor import Monitor
+from kwscore.audio.source import SourceState
 from kwscore.stream.runner import Batch
 from tests.app.conftest import OpenWindow
 from tests.app.fakes import Device, write_sound
@@ -200,3 +201,16 @@ def test_without_loudspeakers_the_monitor_is_one_sentence(open_window: OpenWindo
     assert not window.panels["noise"].monitor.isChecked()
     assert not window.actions_by_name["monitor"].isChecked()
     assert window.controller.running
+
+
+def test_a_lost_microphone_can_be_found_because_the_monitor_lets_go(open_window: OpenWindow, qtbot: Any) -> None:
+    device, backend = Device(), Output(16_000)
+    window = open_window(MICROPHONE, build_source=lambda choice: device, monitor=Monitor(PortAudio(backend)))
+    qtbot.mouseClick(window.toolbar.run_button, LEFT)
+    qtbot.waitUntil(lambda: window.feed.end > 50, timeout=SLOW)
+    qtbot.keyClick(window, Qt.Key.Key_M)
+    qtbot.waitUntil(lambda: bool(backend.streams), timeout=SLOW)
+    device.state = SourceState.LOST
+    qtbot.waitUntil(lambda: not backend.streams[0].open, timeout=SLOW)
+    assert "lost microphone" in window.banner.text()
+    assert not window.panels["noise"].monitor.isChecked()

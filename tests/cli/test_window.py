@@ -44,3 +44,16 @@ def test_a_missing_source_is_a_sentence() -> None:
     result = CliRunner().invoke(app, ["--source", "nowhere.wav"])
     assert result.exit_code == 2
     assert result.stderr.startswith("kwscope: There is no file nowhere.wav")
+
+
+def test_the_board_is_handed_to_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, object] = {}
+
+    def run(**given: object) -> int:
+        seen.update(given)
+        return 0
+
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    monkeypatch.setattr("app.main.run", run)
+    assert CliRunner().invoke(app, ["--board", "sim"]).exit_code == 0
+    assert seen["board"] == "sim"
