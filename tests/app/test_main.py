@@ -23,12 +23,14 @@ needs_network = pytest.mark.skipif(not shipped_checkpoints(), reason="no trained
 CALL = """
 import sys
 from app.main import run
-sys.exit(run(source={source!r}, screenshot={picture!r}, seconds=1.5, theme={theme!r}))
+sys.exit(run(source={source!r}, screenshot={picture!r}, seconds=1.5, theme={theme!r}, preset={preset!r}))
 """
 
 
-def start(source: str, picture: Path, theme: str = "light", **environment: str) -> subprocess.CompletedProcess[str]:
-    code = CALL.format(source=source, picture=str(picture), theme=theme)
+def start(
+    source: str, picture: Path, theme: str = "light", preset: str | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    code = CALL.format(source=source, picture=str(picture), theme=theme, preset=preset)
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parents[2],
@@ -45,11 +47,11 @@ def pixels(path: Path) -> np.ndarray:
 
 
 @needs_network
-@pytest.mark.parametrize(("scale", "theme"), [("1", "light"), ("2", "dark")])
-def test_a_picture_of_the_window(tmp_path: Path, scale: str, theme: str) -> None:
+@pytest.mark.parametrize(("scale", "theme", "preset"), [("1", "light", None), ("2", "dark", "booth")])
+def test_a_picture_of_the_window(tmp_path: Path, scale: str, theme: str, preset: str | None) -> None:
     sound = write_sound(tmp_path / "bursts.wav", seconds=2.0)
     picture = tmp_path / "window.png"
-    done = start(str(sound), picture, theme, QT_SCALE_FACTOR=scale, KWSCOPE_WINDOW_SIZE="1280x720")
+    done = start(str(sound), picture, theme, preset, QT_SCALE_FACTOR=scale, KWSCOPE_WINDOW_SIZE="1280x720")
     assert done.returncode == 0, done.stderr
     image = pixels(picture)
     assert image.shape[:2] == (720 * int(scale), 1280 * int(scale))
