@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -13,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kwscore.cli.common import JsonOption, ModelOption, emit, note, open_engine, open_source, print_columns
+from kwscore.cli.common import JsonOption, ModelOption, emit, note, print_columns
+from kwscore.cli.recording import detection, hear, to_bytes
 from kwscore.constants import SAMPLE_RATE
 from kwscore.errors import KWScopeError
 from kwscore.models.config import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     from kwscore.session.reader import Session
-    from kwscore.session.recorder import Recorder
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -86,8 +85,8 @@ def record(
     What is written survives a crash or a power cut but for its last seconds. Exit status 1 where the recording ended by
     itself (full disk, limit).
     """
-    _hear(source, device, realtime, model, threshold, seconds, out, folder, "session", as_json, detail=detail.value,
-          limit=_bytes(limit_mb))  # fmt: skip
+    hear(source, device, realtime, model, threshold, seconds, out, folder, "session", as_json, detail=detail.value,
+          limit=to_bytes(limit_mb))  # fmt: skip
 
 
 @app.command()
@@ -121,8 +120,8 @@ def watch(
     from kwscore.session.spans import Spans
 
     seconds = hours * 3600 if hours is not None else None
-    _hear(source, device, realtime, model, threshold, seconds, out, folder, "watch", as_json,
-          spans=Spans.for_settings(_detection(threshold), lowest), limit=_bytes(limit_mb))  # fmt: skip
+    hear(source, device, realtime, model, threshold, seconds, out, folder, "watch", as_json,
+          spans=Spans.for_settings(detection(threshold), lowest), limit=to_bytes(limit_mb))  # fmt: skip
 
 
 @app.command()
@@ -291,95 +290,6 @@ def report(
     print_columns(table(made), left=(0,))
     known = "with what was really said taken into account" if made.known else "every report counted as a false accept"
     note(f"False accepts per hour of {made.hours:.3f} h, {known}. * as it was set: {made.reported} words then.")
-
-
-def _detection(threshold: float | None) -> Any:
-    from kwscore.stream.detection import DetectionSettings
-
-    return DetectionSettings() if threshold is None else DetectionSettings(threshold=threshold)
-
-
-def _bytes(megabytes: float | None) -> int | None:
-    return None if megabytes is None else round(megabytes * 1_000_000)
-
-
-def _hear(
-    name: str,
-    device: str | None,
-    realtime: bool,
-    model: str,
-    threshold: float | None,
-    seconds: float | None,
-    out: Path | None,
-    folder: Path | None,
-    prefix: str,
-    as_json: bool,
-    **options: Any,
-) -> None:
-    """Record a source until it ends, somebody ends it, or the recording ends itself."""
-    from kwscore.session.places import new_path, standard_folder
-    from kwscore.session.recorder import Recorder
-    from kwscore.stream.detection import Detector
-    from kwscore.stream.runner import Runner
-
-    settings = _detection(threshold)
-    source = open_source(name, device=device, realtime=realtime)
-    engine = open_engine(model)
-    path = out if out is not None else new_path(folder or standard_folder(), prefix)
-    runner = Runner(source, engine, Detector(settings))
-    recorder = Recorder(path, patient=not source.live, **options)
-    limit = options.get("limit")
-    room = f", at most {limit / 1e6:.0f} MB" if limit is not None else ""
-    note(f"Recording {source.name} with {engine.name} ({engine.model_hash}) into {path}{room}.")
-    words, told = 0, ""
-    source.start()
-    recorder.start()
-    begin = time.monotonic()
-    with _ends_in_order() as ended:
-        while recorder.recording and not runner.finished and not ended:
-            batch = runner.step(0.1)
-            recorder.feed(batch, runner)
-            words += len(batch.events)
-            if not as_json:
-                for event in batch.events:
-                    print(f"{(event.decided + 1) / SAMPLE_RATE:9.2f} s  {event.word:<6} {event.score:.2f}", flush=True)
-            told = _tell(told, source.status().message or recorder.progress().notice)
-            heard = (batch.position + len(batch.samples)) / SAMPLE_RATE
-            if seconds is not None and (heard >= seconds or (source.live and time.monotonic() - begin > seconds + 3)):
-                break
-        source.stop()
-        progress = _stopped(recorder)
-    if as_json:
-        emit({"type": "recording", "file": str(path), "samples": progress.samples, "events": words,
-              "bytes": progress.size, "message": progress.message, "notice": progress.notice})  # fmt: skip
-    note(f"{progress.samples / SAMPLE_RATE:.1f} s, {words} words, {progress.size / 1e6:.1f} MB in {path}.")
-    if progress.message:
-        note(f"kwscope: {progress.message}")
-        raise typer.Exit(1)
-
-
-def _stopped(recorder: Recorder) -> Any:
-    return recorder.stop(timeout=60.0)
-
-
-def _tell(before: str, message: str) -> str:
-    if message and message != before:
-        note(f"kwscope: {message}")
-    return message
-
-
-@contextmanager
-def _ends_in_order() -> Iterator[list[int]]:
-    """A list that is no longer empty once somebody wants to end: Ctrl-C and SIGTERM then close the file properly."""
-    wanted: list[int] = []
-    before = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        before[number] = signal.signal(number, lambda signum, _frame: wanted.append(signum))
-    try:
-        yield wanted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

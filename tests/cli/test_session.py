@@ -268,3 +268,12 @@ def test_a_microphone_is_recorded_sample_by_sample(checkpoint: Path, tmp_path: P
         assert opened.changes
         assert [change.to for change in opened.changes if change.what == "dropped"] == [0]
         assert verify(opened, load_engine(str(checkpoint))).equal
+
+
+def test_a_source_that_does_not_open_leaves_no_file(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.wav").write_text("This is no sound.")
+    path = tmp_path / "a.kwsession"
+    result = session("record", tmp_path / "bad.wav", "--out", path, "--model", checkpoint)
+    assert result.exit_code == 2
+    assert "bad.wav" in result.stderr
+    assert not path.exists()
