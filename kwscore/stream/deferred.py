@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
@@ -18,6 +19,8 @@ from kwscore.stream.pcm import to_pcm
 from kwscore.stream.telemetry import Engine, Telemetry
 
 _IDLE = 0.5  # seconds between looks at an empty queue: bounds how late a forgotten engine ends
+_STEADY = 10.0  # seconds: an engine that is lost again sooner has to wait before it may begin anew
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0  # seconds, doubled each time
 _LONGEST = 160_000  # samples that may wait for an engine that stands still: ten seconds
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -41,7 +44,8 @@ class DeferredEngine:
     far, in order; those still under way come with later calls (an empty array asks without giving).
 
     ``engine`` raises KWScopeError when it cannot go on; the reason then stands in ``lost`` and samples are dropped.
-    ``at_hand`` is asked while it is lost; once it is true ``returned`` is, and ``reset`` begins a new stream.
+    ``at_hand`` is asked while it is lost; once it is true ``returned`` is, and ``reset`` begins a new stream. One that
+    is lost again and again has to wait longer each time: whatever begins anew with it is not to be disturbed for ever.
     ``astray`` is asked after each block: a sentence once the engine goes on but no longer with all that it heard (a
     board that lost audio), which counts as lost too. ``close`` ends the thread; ``release`` closes the engine.
     """
@@ -52,8 +56,12 @@ class DeferredEngine:
         at_hand: Callable[[], bool] = lambda: True,
         release: Callable[[], None] | None = None,
         astray: Callable[[], str] = lambda: "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.engine = engine
+        self._clock = clock
+        self._lost_at = float("-inf")
+        self._wait = 0.0
         self._astray = astray
         self._at_hand = at_hand
         self._release = release
@@ -137,7 +145,9 @@ class DeferredEngine:
     @property
     def returned(self) -> bool:
         """Whether it was lost and is at hand again: ``reset`` it together with everything that is compared to it."""
-        return bool(self._lost) and not self._jobs and not self._closed and self._at_hand()
+        if not self._lost or self._jobs or self._closed or self._clock() < self._lost_at + self._wait:
+            return False
+        return self._at_hand()
 
     @property
     def idle(self) -> bool:
@@ -156,6 +166,7 @@ class DeferredEngine:
                 raise KWScopeError(f"{self.name} has been closed.")
             self._jobs.append((done, job))
             self._lose(why)
+            self._lost_at = float("-inf")  # nothing is wrong with it
             self._changed.notify_all()
         return done.result()
 
@@ -226,6 +237,11 @@ class DeferredEngine:
                 self._lose(problem)
 
     def _lose(self, problem: str) -> None:
+        if not self._lost:
+            now = self._clock()
+            again = now - self._lost_at - self._wait < _STEADY
+            self._wait = min(max(2 * self._wait, _FIRST_WAIT), _LONGEST_WAIT) if again else 0.0
+            self._lost_at = now
         self._lost = problem
         self._queue.clear()
         self._waiting = 0

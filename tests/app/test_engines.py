@@ -21,6 +21,7 @@ from kwscore.stream.comparison import SECOND, Comparison
 from kwscore.stream.deferred import DeferredEngine
 from tests.app.fakes import Device
 from tests.app.test_controller import Driver, drive, work_through
+from tests.board.conftest import PATIENT
 from tests.board.toy import ToyEngine
 from tests.stream.fakes import PATIENCE, ShiftedEngine
 
@@ -41,7 +42,7 @@ def parts(board: VirtualBoard | None = None, **others: Any) -> dict[str, Any]:
     def open_board(port: str, network: str, progress: Callable[[str], None]) -> BoardEngine:
         if board is None:
             raise KWScopeError(f"Nothing answers at {port}: check that the board is powered.")
-        return BoardEngine(board.port)
+        return BoardEngine(board.port, timing=PATIENT)
 
     return {
         "load_engine": lambda name, progress: (ShiftedEngine(0.25), (-50.0, -8.0)),

@@ -125,6 +125,28 @@ def test_an_engine_that_stands_still_is_lost_after_ten_seconds(defer: Callable[.
     assert "ten seconds" in deferred.lost
 
 
+def test_an_engine_that_is_lost_again_and_again_waits_longer_each_time(defer: Callable[..., DeferredEngine]) -> None:
+    now = [100.0]
+    engine = GatedEngine()
+    engine.failing = "The board is gone."
+    deferred = defer(engine, clock=lambda: now[0])
+
+    def lose() -> float:
+        """Seconds until it may begin anew."""
+        deferred.reset()
+        deferred.process(PCM[:1000])
+        settle(deferred)
+        assert deferred.lost
+        lost = now[0]
+        while not deferred.returned:
+            now[0] += 0.25
+        return now[0] - lost
+
+    assert [lose() for _ in range(8)] == [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    now[0] += 11.0  # it was well for a while
+    assert lose() == 0.0
+
+
 def test_a_job_has_the_engine_for_itself(defer: Callable[..., DeferredEngine]) -> None:
     engine = GatedEngine()
     deferred = defer(engine)
