@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -17,7 +15,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QListWidget,
-    QListWidgetItem,
     QScrollArea,
     QSpinBox,
     QToolButton,
@@ -26,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from app import theme as themes
+from app.panels.experiment_controls import CheckList, Column, button, combo, numbers, outlined, whole_number
 from app.theme import Theme, font
 from kwscore.audio.noise import PUBLISHED_NOISES
 from kwscore.audio.recordings import SUFFIXES, recordings_in
@@ -43,67 +41,6 @@ MODES = (
     ("stream", "one stream", "One after the other without a reset, as live; SNR over the active speech level"),
 )
 SIM, RTL = BOARD + "sim", BOARD + "rtl"
-
-
-class CheckList(QListWidget):
-    """Names with check marks, as high as its entries."""
-
-    changed = Signal()
-    LONGEST = 9
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.setAccessibleName(name)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.itemChanged.connect(lambda _: self.changed.emit())
-
-    def add(self, value: str, text: str, checked: bool, tip: str = "") -> None:
-        """Add an entry, or check it where it is there already."""
-        for i in range(self.count()):
-            if self.item(i).data(Qt.ItemDataRole.UserRole) == value:
-                self.item(i).setCheckState(_check(checked))
-                return
-        item = QListWidgetItem(text)
-        item.setData(Qt.ItemDataRole.UserRole, value)
-        item.setToolTip(tip or value)
-        item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsUserCheckable)
-        item.setCheckState(_check(checked))
-        self.addItem(item)
-        self.updateGeometry()
-        self.changed.emit()
-
-    def values(self) -> tuple[str, ...]:
-        """What is checked, in order."""
-        items = (self.item(i) for i in range(self.count()))
-        return tuple(
-            str(item.data(Qt.ItemDataRole.UserRole)) for item in items if item.checkState() == Qt.CheckState.Checked
-        )
-
-    def check_only(self, values: Iterable[str]) -> None:
-        wanted = set(values)
-        for i in range(self.count()):
-            self.item(i).setCheckState(_check(self.item(i).data(Qt.ItemDataRole.UserRole) in wanted))
-
-    def sizeHint(self) -> QSize:
-        rows = min(max(self.count(), 1), self.LONGEST)
-        return QSize(220, rows * max(self.sizeHintForRow(0), 12) + 2 * self.frameWidth() + 4)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(120, self.sizeHint().height())
-
-
-def _check(on: bool) -> Qt.CheckState:
-    return Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
-
-
-class _Column(QScrollArea):
-    """Scrolls up and down only, so it is never narrower than what it holds."""
-
-    def minimumSizeHint(self) -> QSize:
-        inner, bar = self.widget(), self.verticalScrollBar()
-        width = inner.minimumSizeHint().width() if inner is not None else 0
-        return QSize(width + bar.sizeHint().width(), super().minimumSizeHint().height())
 
 
 class PlanEditor(QWidget):
@@ -129,7 +66,7 @@ class PlanEditor(QWidget):
         self._build_networks(networks)
         self._build_rest()
         self._column.addStretch(1)
-        self.area = _Column()
+        self.area = Column()
         self.area.setWidgetResizable(True)
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.area.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -142,14 +79,14 @@ class PlanEditor(QWidget):
 
     # -- building ---------------------------------------------------------------------------------------------
 
-    def _heading(self, text: str, *buttons: QWidget) -> None:
+    def _heading(self, text: str, *widgets: QWidget) -> None:
         label = QLabel(text)
         self._headings.append(label)
         row = QHBoxLayout()
         row.setContentsMargins(0, 6 if len(self._headings) > 1 else 0, 0, 0)
         row.addWidget(label, 1)
-        for button in buttons:
-            row.addWidget(button)
+        for widget in widgets:
+            row.addWidget(widget)
         self._column.addLayout(row)
 
     def _row(self, text: str, *widgets: QWidget) -> QWidget:
@@ -168,16 +105,16 @@ class PlanEditor(QWidget):
 
     def _build_source(self) -> None:
         self._heading("What is played")
-        self.kind = _combo("What is played", SOURCES)
+        self.kind = combo("What is played", SOURCES)
         self.kind.activated.connect(self._kind_changed)
         self.where = QLineEdit()
         self.where.setAccessibleName("Path of what is played")
         self.where.textChanged.connect(self._edited)
-        self.browse = _button("…", "Choose a file or folder", self._browse)
+        self.browse = button("…", "Choose a file or folder", self._browse)
         self._row("", self.kind)
         self._row("", self.where, self.browse)
-        self.split = _combo("Part of Speech Commands", [(s, f"{s} split", "") for s in SPLITS])
-        self.mix = _combo("Mix of classes", [(m, f"{m} mix", "") for m in MIXES])
+        self.split = combo("Part of Speech Commands", [(s, f"{s} split", "") for s in SPLITS])
+        self.mix = combo("Mix of classes", [(m, f"{m} mix", "") for m in MIXES])
         for box in (self.split, self.mix):
             box.activated.connect(self._edited)
         self.corpus_row = self._row("", self.split, self.mix)
@@ -191,13 +128,13 @@ class PlanEditor(QWidget):
         self.clips.setKeyboardTracking(False)
         self.clips.valueChanged.connect(self._edited)
         self.clips_row = self._row("", self.clips)
-        self.mode = _combo("How it is played", MODES)
+        self.mode = combo("How it is played", MODES)
         self.mode.activated.connect(self._kind_changed)
         self._row("", self.mode)
 
     def _build_noise(self) -> None:
-        add = _button("Add…", "Add a recording of your own (WAV, FLAC, OGG, MP3)", self._add_recording)
-        folder = _button("Folder…", "Noise recordings: each sub-folder is a kind of noise", self._choose_recordings)
+        add = button("Add…", "Add a recording of your own (WAV, FLAC, OGG, MP3)", self._add_recording)
+        folder = button("Folder…", "Noise recordings: each sub-folder is a kind of noise", self._choose_recordings)
         self.add_noise_button = add
         self._heading("Noises", add, folder)
         self.noises = CheckList("Noises")
@@ -220,7 +157,7 @@ class PlanEditor(QWidget):
         self._row("Seeds", self.seeds, self.clean)
 
     def _build_networks(self, networks: Iterable[str]) -> None:
-        add = _button("Add…", "Add a checkpoint of your own", self._add_network)
+        add = button("Add…", "Add a checkpoint of your own", self._add_network)
         self._heading("Networks", add)
         self.networks = CheckList("Networks")
         for name in networks:
@@ -250,7 +187,7 @@ class PlanEditor(QWidget):
         self.detect = QCheckBox("count detections")
         self.detect.setToolTip("Words found, missed and wrongly reported, by the detection settings below")
         self.detect.toggled.connect(self._edited)
-        self.as_window = _button("As now", "Take the detection settings of the window", self.adopt.emit)
+        self.as_window = button("As now", "Take the detection settings of the window", self.adopt.emit)
         self._row("", self.detect, QLabel(), self.as_window)
         self.detection_note = QLabel()
         self.detection_note.setWordWrap(True)
@@ -273,7 +210,7 @@ class PlanEditor(QWidget):
 
         for kind in (QLineEdit, QComboBox, QSpinBox, QCheckBox, QListWidget):
             for control in self.inner.findChildren(kind):
-                control.setPalette(_outlined(control.palette(), theme))
+                control.setPalette(outlined(control.palette(), theme))
 
     # -- values -----------------------------------------------------------------------------------------------
 
@@ -297,14 +234,14 @@ class PlanEditor(QWidget):
             extra_dir=self._plan.source.extra_dir if corpus else None,
         )
         port = self.port.text().strip()
-        noises, snrs = self.noises.values(), _numbers(self.snrs.text(), "SNR, dB")
+        noises, snrs = self.noises.values(), numbers(self.snrs.text(), "SNR, dB")
         made = Plan(
             title=self._plan.title,
             source=source,
             noises=noises,
             snrs=tuple(snrs),
             clean=self.clean.isChecked(),
-            seeds=tuple(_whole(value) for value in _numbers(self.seeds.text(), "Seeds")),
+            seeds=tuple(whole_number(value) for value in numbers(self.seeds.text(), "Seeds")),
             networks=self.networks.values(),
             engines=(*self.engines.values(), *((BOARD + port,) if port else ())),
             mode=mode,
@@ -401,51 +338,3 @@ class PlanEditor(QWidget):
         name, _ = QFileDialog.getOpenFileName(self, "Add a network", "", "Networks (*.safetensors)")
         if name:
             self.networks.add(name, Path(name).stem, True)
-
-
-def _outlined(palette: QPalette, theme: Theme) -> QPalette:
-    """Fusion draws outlines darker than the window, which nobody sees on a dark one."""
-    window = QColor(theme.surface)
-    palette.setColor(QPalette.ColorRole.Window, QColor(theme.muted) if window.lightness() < 128 else window)
-    return palette
-
-
-def _combo(name: str, entries: Iterable[tuple[str, str, str]]) -> QComboBox:
-    box = QComboBox()
-    box.setAccessibleName(name)
-    for number, (value, text, tip) in enumerate(entries):
-        box.addItem(text, value)
-        if tip:
-            box.setItemData(number, tip, Qt.ItemDataRole.ToolTipRole)
-    return box
-
-
-def _button(text: str, tip: str, slot: object) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
-    button.setToolTip(tip)
-    button.setAccessibleName(tip)
-    button.clicked.connect(slot)
-    return button
-
-
-def _numbers(text: str, name: str) -> list[float]:
-    """Numbers apart by spaces, commas or semicolons; "a..b by c" is a range."""
-    text = text.replace("−", "-").strip()
-    number = r"[+-]?\d+(?:\.\d+)?"
-    if found := re.fullmatch(rf"({number})\s*\.\.\s*({number})(?:\s*by\s*({number}))?", text):
-        first, last, step = float(found[1]), float(found[2]), float(found[3] or 5)
-        if step <= 0 or last < first or (last - first) / step > 1000:
-            raise KWScopeError(f"{name}: the range {text} has no end: write it upwards, for instance -15..15 by 5.")
-        return [first + i * step for i in range(int((last - first) / step + 1e-9) + 1)]
-    parts = [part for part in re.split(r"[\s,;]+", text) if part]
-    for part in parts:
-        if not re.fullmatch(number, part):
-            raise KWScopeError(f"{name}: {part!r} is not a number: write numbers with spaces between them.")
-    return [float(part) for part in parts]
-
-
-def _whole(value: float) -> int:
-    if value != int(value) or value < 0:
-        raise KWScopeError(f"Seeds: {value:g} is not a whole number from 0 up: write for instance 1 2 3.")
-    return int(value)

@@ -60,7 +60,7 @@ def soak(
         table: list[tuple[str, ...]] = [("", "measured", "limit", "")]
         said = {True: "yes", False: "NO", None: ""}
         table += [(name, value, limit, said[good]) for name, value, limit, good in rows]
-        sys.stdout.write(columns(table, left=(0, 3)))
+        sys.stdout.write(columns(table, left=(0, 1, 3)))
     if any(good is False for *_, good in rows):
         raise typer.Exit(1)
 

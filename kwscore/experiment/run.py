@@ -92,93 +92,87 @@ def run_experiment(
     say("Reading the clips ...")
     networks, speech = find_networks(plan, say), load_speech(plan, say)
     units = units_of(plan, networks)
-    keys = _keys(plan, speech, units)
     store = Store(folder, resume) if folder is not None else None
     try:
-        return _run(plan, speech, units, keys, store, jobs, report, say, control)
+        return _Run(plan, speech, units, store, report, say, control).rows(jobs)
     finally:
         if store is not None:
             store.close()
 
 
-def _run(
-    plan: Plan,
-    speech: Speech,
-    units: list[Unit],
-    keys: dict[Unit, dict[str, Any]],
-    store: Store | None,
-    jobs: int,
-    report: Report,
-    say: Say,
-    control: Control,
-) -> list[Row]:
-    found: dict[Unit, Counts] = {}
-    pace = _Pace(len(units), len(speech.labels), report)
+class _Run:
+    """One run over ``units``; ``found`` grows as they are finished."""
 
-    def finish(unit: Unit, counts: Counts, reused: bool) -> None:
-        found[unit] = counts
-        of_row = [u for u in units if u in found and _same_row(u, unit)]
-        pace.finished(unit, rows_of((u, found[u]) for u in of_row)[0], reused)
+    def __init__(
+        self,
+        plan: Plan,
+        speech: Speech,
+        units: list[Unit],
+        store: Store | None,
+        report: Report,
+        say: Say,
+        control: Control,
+    ) -> None:
+        self.plan, self.speech, self.units, self.store = plan, speech, units, store
+        self.say, self.control = say, control
+        self.keys = _keys(plan, speech, units)
+        self.pace = _Pace(len(units), len(speech.labels), report)
+        self.found: dict[Unit, Counts] = {}
 
-    try:
-        _measure_all(plan, speech, units, keys, store, jobs, say, control, pace, found, finish)
-    except (Cancelled, KWScopeError) as error:
-        rows = rows_of((unit, found[unit]) for unit in units if unit in found)
-        if isinstance(error, KWScopeError):
-            raise Unfinished(str(error), rows) from error
-        error.rows = rows
-        raise
-    return rows_of((unit, found[unit]) for unit in units)
+    def rows(self, jobs: int) -> list[Row]:
+        """Measure what is not kept from an earlier run; the rows of all."""
+        try:
+            self._take_over()
+            self._measure(jobs)
+        except Cancelled as cancelled:
+            cancelled.rows = self._table()
+            raise
+        except KWScopeError as error:
+            raise Unfinished(str(error), self._table()) from error
+        return self._table()
 
+    def _table(self) -> list[Row]:
+        return rows_of((unit, self.found[unit]) for unit in self.units if unit in self.found)
 
-def _measure_all(
-    plan: Plan,
-    speech: Speech,
-    units: list[Unit],
-    keys: dict[Unit, dict[str, Any]],
-    store: Store | None,
-    jobs: int,
-    say: Say,
-    control: Control,
-    pace: _Pace,
-    found: dict[Unit, Counts],
-    finish: Callable[[Unit, Counts, bool], None],
-) -> None:
-    """What is kept, then all that is not."""
-    for unit in units:
-        control.check()
-        counts = store.get(keys[unit]) if store is not None else None
-        if counts is not None and _fits(counts, speech):
-            finish(unit, counts, True)
-    todo = [unit for unit in units if unit not in found]
-    if jobs > 1 and len(todo) > 1:
-        from kwscore.experiment.pool import measure_in_processes
+    def _take_over(self) -> None:
+        for unit in self.units:
+            self.control.check()
+            counts = self.store.get(self.keys[unit]) if self.store is not None else None
+            if counts is not None and _fits(counts, self.speech):
+                self._finish(unit, counts, True)
 
-        measured = measure_in_processes(plan, todo, min(jobs, len(todo)), control)
-    else:
-        measured = _measure_here(plan, speech, todo, say, control, pace)
-    for unit, counts in measured:
-        if store is not None:
-            store.add(keys[unit], counts)
-        finish(unit, counts, False)
+    def _measure(self, jobs: int) -> None:
+        todo = [unit for unit in self.units if unit not in self.found]
+        if jobs > 1 and len(todo) > 1:
+            from kwscore.experiment.pool import measure_in_processes
 
+            measured = measure_in_processes(self.plan, todo, min(jobs, len(todo)), self.control)
+        else:
+            measured = self._measure_here(todo)
+        for unit, counts in measured:
+            if self.store is not None:
+                self.store.add(self.keys[unit], counts)
+            self._finish(unit, counts, False)
 
-def _measure_here(
-    plan: Plan, speech: Speech, todo: list[Unit], say: Say, control: Control, pace: _Pace
-) -> Iterator[tuple[Unit, Counts]]:
-    """An engine is opened once for all of its units."""
-    for network, engine in dict.fromkeys((unit.network, unit.engine) for unit in todo):
-        control.check()
-        with open_engine(network, engine, say) as opened:
-            for unit in todo:
-                if (unit.network, unit.engine) != (network, engine):
-                    continue
+    def _measure_here(self, todo: list[Unit]) -> Iterator[tuple[Unit, Counts]]:
+        """An engine is opened once for all of its units."""
+        for network, engine in dict.fromkeys((unit.network, unit.engine) for unit in todo):
+            self.control.check()
+            with open_engine(network, engine, self.say) as opened:
+                for unit in todo:
+                    if (unit.network, unit.engine) != (network, engine):
+                        continue
 
-                def step(clips: int, unit: Unit = unit) -> None:
-                    control.check()
-                    pace.within(unit, clips)
+                    def step(clips: int, unit: Unit = unit) -> None:
+                        self.control.check()
+                        self.pace.within(unit, clips)
 
-                yield unit, measure(unit, speech, opened, plan.detection, plan.reference, step)
+                    yield unit, measure(unit, self.speech, opened, self.plan.detection, self.plan.reference, step)
+
+    def _finish(self, unit: Unit, counts: Counts, reused: bool) -> None:
+        self.found[unit] = counts
+        of_row = [u for u in self.units if u in self.found and _same_row(u, unit)]
+        self.pace.finished(unit, rows_of((u, self.found[u]) for u in of_row)[0], reused)
 
 
 def _same_row(a: Unit, b: Unit) -> bool:

@@ -19,7 +19,7 @@ from app.experiment import ExperimentFeature
 from app.experiment_process import ExperimentProcess
 from app.experiment_window import ExperimentWindow
 from app.panels.experiment_chart import EVERY, MEAN, SYMBOLS
-from app.panels.experiment_plan import _numbers
+from app.panels.experiment_controls import numbers
 from app.sources import MICROPHONE, Choice
 from kwscore.errors import KWScopeError
 from kwscore.experiment.plan import Plan, Source, load_plan
@@ -266,11 +266,11 @@ def test_a_folder_must_be_chosen(experiment) -> None:
 
 
 def test_snrs_may_be_a_range() -> None:
-    assert _numbers("-15..15 by 10", "SNR") == [-15.0, -5.0, 5.0, 15.0]
-    assert _numbers("0..10", "SNR") == [0.0, 5.0, 10.0]
-    assert _numbers("−5, 0;  2.5", "SNR") == [-5.0, 0.0, 2.5]
+    assert numbers("-15..15 by 10", "SNR") == [-15.0, -5.0, 5.0, 15.0]
+    assert numbers("0..10", "SNR") == [0.0, 5.0, 10.0]
+    assert numbers("−5, 0;  2.5", "SNR") == [-5.0, 0.0, 2.5]
     with pytest.raises(KWScopeError):
-        _numbers("0..1e9", "SNR")
+        numbers("0..1e9", "SNR")
 
 
 def test_a_plan_goes_through_the_form_unchanged(experiment, tmp_path: Path) -> None:
@@ -413,7 +413,7 @@ def test_rows_can_be_sorted_selected_and_copied(experiment, qtbot) -> None:
 
 
 @needs_network
-def test_the_window_and_the_command_line_give_the_same_numbers(experiment, qtbot, tmp_path: Path) -> None:
+def test_the_window_and_the_command_line_give_the_samenumbers(experiment, qtbot, tmp_path: Path) -> None:
     window = experiment()
     window.editor.kind.setCurrentIndex(1)
     window.editor.kind.activated.emit(1)
