@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from app.panels.timepanel import TimePanel
 
 SAID = {"unknown": "another word"}
+_ROOM_FOR_THREE = 64  # px: what was heard, recorded and said stand one below the other
 LEAD = 2  # a column ends 512 samples after its number says, so second s stands at column 100 s - 2.2
 
 
@@ -86,8 +87,9 @@ def _paint_annotation(painter: QPainter, panel: TimePanel, mark: Mark) -> None:
         y = plot.bottom() - 24.5
         painter.setPen(QPen(QColor(theme.truth), 1.5))
         painter.drawPolyline([QPointF(left, y - 5), QPointF(left, y), QPointF(right, y), QPointF(right, y - 5)])
-        fill, x = theme.colour("surface", 0.85), max(left + 3, min(plot.left() + 3, right - 60))
-        panel.tag(painter, f"recorded: {mark.label}", x, y - 18, fill, theme.text)
+        if plot.height() >= _ROOM_FOR_THREE:
+            fill, x = theme.colour("surface", 0.85), max(left + 3, min(plot.left() + 3, right - 60))
+            panel.tag(painter, f"recorded: {mark.label}", x, y - 18, fill, theme.text)
 
 
 def shortened(text: str, length: int = 28) -> str:
