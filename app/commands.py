@@ -97,8 +97,10 @@ PANEL_KEYS = "Ctrl+1 … Ctrl+9"
 
 def shown_keys(command: Command) -> str:
     """The keys as a person reads them."""
-    names = {"Left": "←", "Right": "→", "PgUp": "Page Up", "PgDown": "Page Down", "Escape": "Esc", "Ctrl++": "Ctrl +",
-             "Ctrl+-": "Ctrl −"}  # fmt: skip
+    names = {
+        "Left": "←", "Right": "→", "Up": "↑", "Down": "↓", "PgUp": "Page Up", "PgDown": "Page Down", "Escape": "Esc",
+        "Ctrl++": "Ctrl +", "Ctrl+-": "Ctrl −",
+    }  # fmt: skip
     if not command.keys:
         return ""
     first = command.keys[0]
