@@ -12,6 +12,8 @@ CLIP_SAMPLES = SAMPLE_RATE
 """Samples of a Speech Commands clip, 1 s."""
 CLIP_FRAMES = (CLIP_SAMPLES - WINDOW) // HOP + 1
 """Frames of a 1 s clip in the stream schedule: 97."""
+NOMINAL_SPEECH_DBFS = -25.0
+"""Median active level of Speech Commands; assumed where no speech has been heard."""
 
 WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 LABELS = (*WORDS, "silence", "unknown")

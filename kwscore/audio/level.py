@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from kwscore.constants import SAMPLE_RATE
 
 FLOOR_DBFS = -120.0
-NOMINAL_SPEECH_DBFS = -25.0
-"""Median active level of Speech Commands; assumed where no speech has been heard."""
 
 _BELOW_FLOOR = 10 ** (FLOOR_DBFS / 20)
 

@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kwscore.audio.level import FLOOR_DBFS, NOMINAL_SPEECH_DBFS, ActiveSpeechMeter, rms_dbfs
+from kwscore.audio.level import FLOOR_DBFS, ActiveSpeechMeter, rms_dbfs
 from kwscore.audio.recordings import NoiseStream, open_noise
-from kwscore.constants import HOP, SAMPLE_RATE
+from kwscore.constants import HOP, NOMINAL_SPEECH_DBFS, SAMPLE_RATE
 
 
 def rms(x: NDArray[np.float32]) -> NDArray[np.float32]:

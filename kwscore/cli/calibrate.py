@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kwscore.audio.level import NOMINAL_SPEECH_DBFS
 from kwscore.cli.common import JsonOption, ModelOption, emit, note, open_engine, open_source, print_columns
-from kwscore.constants import HOP, SAMPLE_RATE
+from kwscore.constants import HOP, NOMINAL_SPEECH_DBFS, SAMPLE_RATE
 from kwscore.errors import KWScopeError
 from kwscore.models.config import DEFAULT_NETWORK
 

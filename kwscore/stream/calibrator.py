@@ -15,8 +15,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kwscore.audio.level import FLOOR_DBFS, NOMINAL_SPEECH_DBFS
-from kwscore.constants import HOP, N_FREQ, SAMPLE_RATE, WINDOW
+from kwscore.audio.level import FLOOR_DBFS
+from kwscore.constants import HOP, N_FREQ, NOMINAL_SPEECH_DBFS, SAMPLE_RATE, WINDOW
 from kwscore.errors import KWScopeError
 from kwscore.models.calibration import (
     CALIBRATION,

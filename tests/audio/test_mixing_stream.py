@@ -10,11 +10,11 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kwscore.audio.level import NOMINAL_SPEECH_DBFS, active_speech_dbfs
+from kwscore.audio.level import active_speech_dbfs
 from kwscore.audio.mixing import SpeechReference, StreamingMixer
 from kwscore.audio.noise import PUBLISHED_NOISES
 from kwscore.audio.recordings import RecordedNoise, open_noise, recordings_in
-from kwscore.constants import HOP
+from kwscore.constants import HOP, NOMINAL_SPEECH_DBFS
 from kwscore.errors import KWScopeError
 
 

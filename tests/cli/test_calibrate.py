@@ -10,9 +10,8 @@ import pytest
 import soundfile
 from typer.testing import CliRunner, Result
 
-from kwscore.audio.level import NOMINAL_SPEECH_DBFS
 from kwscore.cli.main import app
-from kwscore.constants import SAMPLE_RATE
+from kwscore.constants import NOMINAL_SPEECH_DBFS, SAMPLE_RATE
 from kwscore.models.calibration import PROFILES
 from kwscore.stream.calibrator import SECOND_BELOW_ACTIVE_DB
 from tests.data.corpus import make_corpus

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kwscore.audio.level import NOMINAL_SPEECH_DBFS, rms_dbfs
+from kwscore.audio.level import rms_dbfs
 from kwscore.audio.mixing import mix
 from kwscore.audio.noise import PUBLISHED_NOISES, make_noise
-from kwscore.constants import SAMPLE_RATE
+from kwscore.constants import NOMINAL_SPEECH_DBFS, SAMPLE_RATE
 from kwscore.errors import KWScopeError
 from kwscore.models.calibration import PROFILES, values_for_snr
 from kwscore.stream import StreamEngine
