@@ -65,6 +65,10 @@ def clip_net(name: str, **overrides: Any) -> Any:
     return net
 
 
+OUTPUTS = ("logits", "mel", "snr", "routing", "delta")
+"""What a step network gives; empty ones are left out."""
+
+
 def check_stream(net: Any, folder: Path, pcm: np.ndarray, expected: list[dict[str, np.ndarray]]) -> None:
     """Both kinds of file against telemetry of every frame."""
     steps = run_step(open_session(export_onnx(net, folder / "step.onnx").path), as_float(pcm))
@@ -84,8 +88,7 @@ def check_stream(net: Any, folder: Path, pcm: np.ndarray, expected: list[dict[st
 def test_every_network_equals_the_engine_at_every_frame(name: str, tmp_path: Path) -> None:
     net = random_net(name, seed=2)
     pcm = varied(1.7, seed=4)
-    keys = ("logits", "mel", "snr", "routing", "delta")
-    expected = [{key: getattr(record, key) for key in keys} for record in StreamEngine(net).process(pcm)]
+    expected = [{key: getattr(record, key) for key in OUTPUTS} for record in StreamEngine(net).process(pcm)]
     check_stream(net, tmp_path, pcm, expected)
 
 
@@ -96,7 +99,7 @@ def test_variants_equal_torch_at_every_frame(variant: str, tmp_path: Path) -> No
     pcm = varied(1.7, seed=6)
     with torch.no_grad():  # in float64: the rounding of torch's float32 spectrum shows beside a loud tone
         frames = copy.deepcopy(net).double().frames(torch.from_numpy(as_float(pcm))[None])
-    expected = [{key: getattr(frames, key)[0, t].numpy() for key in frames._fields} for t in range(frames.mel.shape[1])]
+    expected = [{key: getattr(frames, key)[0, t].numpy() for key in OUTPUTS} for t in range(frames.mel.shape[1])]
     check_stream(net, tmp_path, pcm, expected)
 
 

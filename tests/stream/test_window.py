@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from kwscore.errors import KWScopeError
 from kwscore.models.network import NanoMamba
 from kwscore.models.registry import create_model
+from kwscore.models.ssm import SaSsm
 from kwscore.stream.engine import StreamEngine
 from kwscore.stream.telemetry import Engine
 from kwscore.stream.window import WindowEngine
@@ -70,7 +71,8 @@ def test_telemetry_of_a_run() -> None:
     with torch.no_grad():
         _, snr = engine.net.features(window)
         front = engine.net.frontend(*engine.net.features(window))
-        gate = [block.sa_ssm.input_gate(snr[0, 98]) for block in engine.net.blocks]
+        blocks = [cast(SaSsm, block.sa_ssm) for block in engine.net.blocks]
+        gate = [block.input_gate(snr[0, 98]) for block in blocks]
     assert np.array_equal(record.snr, snr[0, 98].numpy())
     assert np.array_equal(record.pcen, front.feature[0, 98].numpy())
     assert np.allclose(record.gate, torch.stack(gate).numpy(), atol=1e-6)

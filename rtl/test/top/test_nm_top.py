@@ -20,7 +20,7 @@ CONFIRM = 60_000
 async def conversation_at_several_rates(dut):
     await start(dut, rxd=1)
     core = ReferenceCore()
-    core.info = replace(core.info, weight_bytes=isa.LITERAL_BYTE)
+    core.info = replace(core.info, weight_bytes=isa.LITERAL_BYTE, mode=p.Mode.FEATURES)
     device = Device(core)
 
     def expected(message, seq):
