@@ -67,7 +67,7 @@ class Program:
                 "the board sim needs neither."
             )
         program = self.path()
-        if program.is_file():
+        if os.path.isfile(program):  # unlike Path's it is False, not an error, where the folder may not be read
             return program
         if progress:
             progress("Building the hardware description with Verilator (once, some seconds) ...")
@@ -127,7 +127,7 @@ def board_program() -> Program:
 
 def is_built() -> bool:
     """Whether the program of these very sources is in the cache. Raises BoardError where there are no sources."""
-    return not missing_tools() and board_program().path().is_file()
+    return not missing_tools() and os.path.isfile(board_program().path())
 
 
 def _processor() -> str:
@@ -137,6 +137,11 @@ def _processor() -> str:
             if line.startswith(("flags", "Features")):
                 return line
     return platform.processor()
+
+
+def _not_started(program: Path, why: str | None = None) -> str:
+    reason = f" ({why})" if why else ""
+    return f"The Verilated board does not start{reason}: delete {program}, to build it anew, or use the board sim."
 
 
 class VerilatedBoard:
@@ -158,17 +163,22 @@ class VerilatedBoard:
         self._folder = tempfile.TemporaryDirectory(prefix="kwscope-board-") if link is None else None
         where = link or Path(self._folder.name if self._folder else "") / "board"
         arguments = ["--link", str(where)] if kind == "pty" else ["--tcp", "0"]
-        self._process = subprocess.Popen(
-            [str(program), *arguments, *(["--pace"] if paced else [])],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=rtl_folder() / "mem",
-            start_new_session=True,  # Ctrl-C at the terminal is for us, who then end it in order
-        )
-        self.port = self._read_name()
+        try:
+            self._process = subprocess.Popen(
+                [str(program), *arguments, *(["--pace"] if paced else [])],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=rtl_folder() / "mem",
+                start_new_session=True,  # Ctrl-C at the terminal is for us, who then end it in order
+            )
+        except OSError as error:
+            if self._folder is not None:
+                self._folder.cleanup()
+            raise BoardError(_not_started(program, error.strerror)) from error
+        self.port = self._read_name(program)
 
-    def _read_name(self) -> str:
+    def _read_name(self, program: Path) -> str:
         import select
 
         out = self._process.stdout
@@ -176,7 +186,7 @@ class VerilatedBoard:
         name = out.readline().decode().strip() if select.select([out], [], [], _START_LIMIT)[0] else ""
         if not name:
             self.close()
-            raise BoardError("The Verilated board does not start: use the board sim.")
+            raise BoardError(_not_started(program))
         return name
 
     @property

@@ -188,6 +188,29 @@ def test_sources_that_do_not_compile_are_one_sentence(tmp_path: Path, monkeypatc
     assert list((tmp_path / "cache" / "verilated").iterdir()) == []
 
 
+@pytest.mark.parametrize(("mode", "content"), [(0o600, b""), (0o700, b""), (0o700, b"#!/bin/false\n")])
+def test_a_damaged_program_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, content: bytes
+) -> None:
+    """Not executable, of no known format, ending at once: it says which file to delete."""
+    monkeypatch.setattr(verilated, "user_cache_path", lambda _: tmp_path)
+    program = verilated.board_program().path()
+    program.parent.mkdir(parents=True)
+    program.write_bytes(content)
+    program.chmod(mode)
+    with pytest.raises(BoardError, match=f"does not start.*: delete {program}, to build it anew, or use the board sim"):
+        VerilatedBoard(link=tmp_path / "board")
+
+
+def test_a_cache_that_cannot_be_used_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file where the folder should be."""
+    (tmp_path / "cache").write_bytes(b"")
+    monkeypatch.setattr(verilated, "user_cache_path", lambda _: tmp_path / "cache")
+    assert not verilated.is_built()
+    with pytest.raises(BoardError, match=r"cannot be built in .*cache"):
+        VerilatedBoard(link=tmp_path / "board")
+
+
 def test_without_tools_it_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(BoardError, match=r"needs verilator and g\+\+ and make.*apt-get install.*board sim"):
