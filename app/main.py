@@ -27,6 +27,7 @@ from kwscore.errors import KWScopeError
 from kwscore.stream.detection import DetectionSettings
 
 PICTURE_PATIENCE = 120.0  # s that loading and compiling may take before a picture without sound is an error
+IDLE_LOOKS = 25  # looks, 0.5 s, at a window that waits for nothing any more before its picture is given up
 
 
 def application(choice: str) -> QApplication:
@@ -108,6 +109,7 @@ class _Ending:
         self.window, self.picture, self.status = window, picture, 0
         if picture is not None:
             self.samples = (seconds or 5.0) * SAMPLE_RATE
+            self.started, self.idle = False, 0
             self.timer = QTimer(window)
             self.timer.setInterval(20)
             self.timer.timeout.connect(self._look)
@@ -121,6 +123,12 @@ class _Ending:
         ended = feed.end > 0 and not self.window.controller.running
         if feed.end * HOP >= self.samples or ended:
             self._finish()
+            return
+        waiting = bool(self.window.controller.waiting)
+        self.started |= waiting
+        self.idle = self.idle + 1 if self.started and not waiting else 0
+        if self.idle >= IDLE_LOOKS:  # a source that does not open, or ends before its first frame
+            self._give_up()
 
     def _finish(self) -> None:
         self.timer.stop()

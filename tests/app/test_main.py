@@ -106,6 +106,25 @@ def test_a_picture_shows_the_state_at_its_moment(
     assert (tmp_path / "picture.png").exists()
 
 
+@pytest.mark.parametrize("content", [b"", b"no audio"])
+def test_a_picture_of_a_source_that_does_not_open_is_given_up_at_once(
+    open_window: OpenWindow, qtbot: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    from app.main import _Ending
+    from app.sources import Choice
+
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(content)
+    window = open_window(Choice("file", str(bad)))
+    window.controller.start()
+    ending = _Ending(window, str(tmp_path / "picture.png"), 0.5)
+    qtbot.waitUntil(lambda: not ending.timer.isActive(), timeout=60_000)  # far below PICTURE_PATIENCE
+    assert ending.status == 1
+    said = capsys.readouterr().err
+    assert said.startswith("kwscope: no sound to take a picture of: ")
+    assert "bad.wav is " in said
+
+
 @pytest.mark.parametrize("size", ["axb", "x", "1280", "0x720", "1280x-1"])
 def test_an_odd_window_size_is_a_sentence(monkeypatch: pytest.MonkeyPatch, size: str) -> None:
     monkeypatch.setenv("KWSCOPE_WINDOW_SIZE", size)
