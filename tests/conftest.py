@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 os.environ["KWSCOPE_CONFIG_DIR"] = tempfile.mkdtemp(prefix="kwscope-test-config-")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch takes its thread count from it; nothing is gained by more
+
+# A shell that starts the tests in the background has SIGINT ignored, and children of ours would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "kwscope",
