@@ -124,9 +124,9 @@ class _Ending:
         if feed.end * HOP >= self.samples or ended:
             self._finish()
             return
-        waiting = bool(self.window.controller.waiting)
-        self.started |= waiting
-        self.idle = self.idle + 1 if self.started and not waiting else 0
+        controller = self.window.controller
+        self.started |= bool(controller.waiting or controller.running or self.window.banner.text())
+        self.idle = self.idle + 1 if self.started and not controller.waiting else 0
         if self.idle >= IDLE_LOOKS:  # a source that does not open, or ends before its first frame
             self._give_up()
 
