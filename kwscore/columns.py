@@ -16,3 +16,10 @@ def columns(rows: Sequence[tuple[str, ...]], left: Collection[int] = (0,)) -> st
         padded = [c.ljust(w) if i in left else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True))]
         lines.append("  ".join(padded).rstrip())
     return "\n".join(lines) + "\n"
+
+
+def markdown(rows: Sequence[tuple[str, ...]], left: Collection[int] = (0,)) -> str:
+    """The same as a table in Markdown."""
+    heading, *others = rows
+    rule = ["---" if i in left else "---:" for i in range(len(heading))]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (heading, rule, *others))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kwscore.cli.common import JsonOption, emit, print_columns
+from kwscore.columns import markdown
+from kwscore.errors import KWScopeError
 
 if TYPE_CHECKING:
     from kwscore.models.config import CnnConfig, NetworkConfig
@@ -18,6 +20,9 @@ def models(
         list[str] | None, typer.Argument(metavar="NAME|PATH", help="Only these, each with its stages of work.")
     ] = None,
     as_json: JsonOption = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Accuracy of the trained networks, smallest first, in Markdown.")
+    ] = False,
 ) -> None:
     """List the networks and what they cost.
 
@@ -29,18 +34,22 @@ def models(
     """
     from kwscore.models.config import BASELINES, REGISTRY
 
+    if as_json and as_markdown:
+        raise KWScopeError("Give --json or --markdown, not both.")
     described = [describe(name) for name in names or [*REGISTRY, *BASELINES]]
-    for entry in described:
-        if as_json:
+    if as_json:
+        for entry in described:
             emit(entry)
-    if not as_json:
+    elif as_markdown:
+        print(markdown(_accuracy(described), left=(0, 1, 10)), end="")
+    else:
         _print_table(described, stages=bool(names))
 
 
 def describe(name: str) -> dict[str, Any]:
     """Everything known of a network by name, or of a checkpoint by path, without importing torch.
 
-    A registered network without trained weights has None for ``hash``, ``accuracy``, ``noise`` and ``clips``; a
+    A registered network without trained weights has None for ``hash``, ``accuracy`` and the other figures of a card; a
     baseline None for what is per hop. Raises KWScopeError for an unknown name or a bad checkpoint.
     """
     from kwscore.models.checkpoint import SUFFIX, read_checkpoint, shipped_checkpoints
@@ -53,10 +62,12 @@ def describe(name: str) -> dict[str, Any]:
 
 
 def _entry(config: NetworkConfig | CnnConfig, card: dict[str, Any]) -> dict[str, Any]:
+    from kwscore.evaluation.figures import card_figures
     from kwscore.models.config import ALIASES, CnnConfig
     from kwscore.models.cost import hop_stages, network_cost
     from kwscore.models.cost_cnn import baseline_cost, clip_stages
 
+    figures = card_figures(card)
     if isinstance(config, CnnConfig):
         cost, stages = baseline_cost(config), clip_stages(config)
     else:
@@ -71,30 +82,31 @@ def _entry(config: NetworkConfig | CnnConfig, card: dict[str, Any]) -> dict[str,
         "macs_per_clip": cost.macs_per_clip,
         "float_bytes": cost.float_bytes,
         "int8_bytes": cost.int8_bytes,
-        **_figures(card),
+        "accuracy": figures.get("clean"),
+        **{name: figures.get(name) for name in ("words", "silence", "unknown", "noise", "babble", "clips")},
         "hash": card.get("model_hash"),
         "stages": [{"name": stage.name, "macs": stage.macs, "functions": stage.functions} for stage in stages],
     }
 
 
-def _figures(card: dict[str, Any]) -> dict[str, Any]:
-    """Accuracy on the validation mix as the card has it: clean, mean of four noises at 0 dB, clips."""
-    rows = card.get("validation")
-    by_name = {row.get("condition"): row for row in rows if isinstance(row, dict)} if isinstance(rows, list) else {}
-    clean = by_name.get("clean", {})
-    found = [by_name.get(f"{noise} 0 dB", {}).get("accuracy") for noise in ("white", "pink", "factory", "street")]
-    noisy = [float(value) for value in found if isinstance(value, int | float)]
-    return {
-        "accuracy": clean.get("accuracy"),
-        "noise": round(sum(noisy) / len(noisy), 2) if len(noisy) == len(found) else None,
-        "clips": clean.get("clips"),
-    }
+def _accuracy(entries: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """A row for each network that has weights, by size, heading first: validation as the card has it."""
+    figures = ("accuracy", "words", "silence", "unknown", "noise", "babble")
+    heading = ("network", "schedule", "parameters", "clips", "clean", "words", "silence", "unknown")
+    rows: list[tuple[str, ...]] = [(*heading, "mean of 4 noises, 0 dB", "babble 0 dB", "weights")]
+    for entry in sorted((e for e in entries if e["hash"] is not None), key=lambda e: e["parameters"]):
+        shares = [_number(entry[name], ".1f") for name in figures]
+        counts = (f"{entry['parameters']:,}", _number(entry["clips"], ","))
+        rows.append((entry["name"], entry["schedule"], *counts, *shares, f"`{entry['hash']}`"))
+    return rows
+
+
+def _number(value: Any, form: str) -> str:
+    """A figure, or a dash where there is none."""
+    return "-" if value is None else format(value, form)
 
 
 def _print_table(entries: list[dict[str, Any]], stages: bool) -> None:
-    def number(value: Any, form: str) -> str:
-        return "-" if value is None else format(value, form)
-
     heading = ("network", "schedule", "parameters", "MACs/hop", "MACs/clip", "float", "8-bit")
     rows = [(*heading, "accuracy", "0 dB", "clips", "hash")]
     for entry in entries:
@@ -103,13 +115,13 @@ def _print_table(entries: list[dict[str, Any]], stages: bool) -> None:
                 entry["name"],
                 entry["schedule"],
                 f"{entry['parameters']:,}",
-                number(entry["macs_per_hop"], ","),
+                _number(entry["macs_per_hop"], ","),
                 f"{entry['macs_per_clip'] / 1e6:.2f} M",
                 f"{entry['float_bytes'] / 1024:.1f} KiB",
                 f"{entry['int8_bytes'] / 1024:.1f} KiB",
-                number(entry["accuracy"], ".1f"),
-                number(entry["noise"], ".1f"),
-                number(entry["clips"], ","),
+                _number(entry["accuracy"], ".1f"),
+                _number(entry["noise"], ".1f"),
+                _number(entry["clips"], ","),
                 entry["hash"] or "not trained",
             )
         )

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from kwscore.constants import N_CLASSES, SILENCE, UNKNOWN
 from kwscore.data.augment import from_pcm
 from kwscore.data.validation import CONDITIONS, ValidationMix
+from kwscore.evaluation.figures import MEAN_NOISES
 
 if TYPE_CHECKING:
     from kwscore.models.cnn import CnnBaseline
     from kwscore.models.network import NanoMamba
-
-MEAN_NOISES = ("white 0 dB", "pink 0 dB", "factory 0 dB", "street 0 dB")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from kwscore.errors import KWScopeError
+from kwscore.evaluation.figures import card_figures
 from kwscore.models.checkpoint import SUFFIX
 from kwscore.training.recipe import TrainingRecipe, recipe_from_dict
 
+SHOWN = ("clean", "noise", "babble")
+"""The figures that a queue shows."""
 RESTARTS = 1
 """How often a process that died is started again."""
 INTERVAL = 1.0
@@ -220,7 +223,7 @@ class _Queue:
     def _done(self, run: Run, card: dict[str, Any], message: str) -> None:
         run.state, run.epoch, run.share, run.message = "done", run.job.recipe.epochs, 1.0, message
         run.seconds_left = 0.0
-        run.figures = card_figures(card)
+        run.figures = {name: value for name, value in card_figures(card).items() if name in SHOWN}
 
     def _tell(self, now: bool = True) -> None:
         if now or time.monotonic() - self.reported >= INTERVAL:
@@ -244,20 +247,8 @@ def last_figures(out: Path) -> dict[str, float]:
         return {}
     for row in reversed(rows):
         if "clean" in row:
-            return {name: round(row[name], 2) for name in ("clean", "noise", "babble") if name in row}
+            return {name: round(row[name], 2) for name in SHOWN if name in row}
     return {}
-
-
-def card_figures(card: dict[str, Any]) -> dict[str, float]:
-    """Clean, mean of white, pink, factory and street at 0 dB, and babble at 0 dB, of a card."""
-    rows = {row["condition"]: float(row["accuracy"]) for row in card.get("validation") or []}
-    noises = [rows[name] for name in ("white 0 dB", "pink 0 dB", "factory 0 dB", "street 0 dB") if name in rows]
-    out = {"clean": rows["clean"]} if "clean" in rows else {}
-    if noises:
-        out["noise"] = round(sum(noises) / len(noises), 2)
-    if "babble 0 dB" in rows:
-        out["babble"] = rows["babble 0 dB"]
-    return out
 
 
 # the process ---------------------------------------------------------------------------------------------------------

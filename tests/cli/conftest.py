@@ -22,9 +22,10 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from kwscore.models.registry import create_model
 
     torch.manual_seed(1)
-    clean = {"condition": "clean", "accuracy": 12.34, "clips": 24}
+    clean = {"condition": "clean", "accuracy": 12.34, "clips": 24, "words": 20.0, "unknown": 30.0}
+    babble = {"condition": "babble 0 dB", "accuracy": 7.0}
     noisy = [{"condition": f"{noise} 0 dB", "accuracy": 5.0} for noise in ("white", "pink", "factory", "street")]
-    card = {"validation": [clean, {"condition": "-20 dB", "accuracy": 1.0}, *noisy]}
+    card = {"validation": [clean, {"condition": "-20 dB", "accuracy": 1.0}, babble, *noisy]}
     return save_checkpoint(create_model(MODEL), tmp_path_factory.mktemp("weights") / "own.safetensors", card)
 
 

@@ -12,7 +12,9 @@ from typer.testing import CliRunner, Result
 from kwscore.audio import devices as audio_devices
 from kwscore.audio.devices import InputDevice
 from kwscore.cli.main import app
+from kwscore.models.checkpoint import save_checkpoint
 from kwscore.models.config import BASELINES, REGISTRY
+from kwscore.models.registry import create_model
 
 
 def kwscope(*arguments: object) -> Result:
@@ -55,6 +57,20 @@ def test_checkpoint_shows_its_card(checkpoint: Path) -> None:
     assert (entry["accuracy"], entry["noise"], entry["clips"]) == (12.34, 5.0, 24)
     assert entry["parameters"] == card["parameters"]
     assert sum(stage["macs"] for stage in entry["stages"]) == entry["macs_per_hop"]
+
+
+def test_markdown_is_the_table_of_the_cards(checkpoint: Path, tmp_path: Path) -> None:
+    other = save_checkpoint(create_model("BC-ResNet-1"), tmp_path / "BC-ResNet-1.safetensors", {})
+    lines = kwscope("models", "--markdown", other, checkpoint, "NanoMamba-Tiny-TriPCEN-v2").stdout.splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert len({len(row) for row in cells}) == 1
+    digest = json.loads(checkpoint.with_suffix(".json").read_text())["model_hash"]
+    assert cells[2] == [
+        "NanoMamba-Tiny-DualPCEN", "stream", "4,957", "24", "12.3", "20.0", "-", "30.0", "5.0", "7.0", f"`{digest}`",
+    ]  # fmt: skip
+    assert cells[3][:5] == ["BC-ResNet-1", "clip", "7,464", "-", "-"]
+    assert len(lines) == 4, "networks without weights have no figures"
+    assert kwscope("models", "--markdown", "--json").exit_code == 2
 
 
 def test_one_network_shows_its_stages(checkpoint: Path) -> None:
