@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
-import pickle
 import platform
 import subprocess
 import sys
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 _CHILD = """
-import importlib, pickle, sys
+import importlib, json, sys
 sys.path.insert(0, sys.argv[1])
-importlib.import_module(sys.argv[2]).compile_here(*pickle.load(sys.stdin.buffer))
+importlib.import_module(sys.argv[2]).compile_here(*json.loads(sys.argv[3]))
 """
 
 
@@ -71,13 +71,14 @@ def mark(dispatcher: Any, marker: str, digest: str) -> None:
 def compile_in_child(module: str, *arguments: Any, limit: float) -> bool:
     """Run ``module.compile_here(*arguments)`` in a process of its own, at most ``limit`` seconds; False if it failed.
 
-    Compiling holds the GIL for seconds, which would freeze a window.
+    The arguments travel as JSON: tuples arrive as lists. Compiling holds the GIL for seconds, which would freeze a
+    window.
     """
     root = Path(__file__).resolve().parents[1]
     try:
         subprocess.run(
-            [sys.executable, "-c", _CHILD, str(root), module],
-            input=pickle.dumps(arguments),
+            [sys.executable, "-c", _CHILD, str(root), module, json.dumps(arguments)],
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             timeout=limit,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,8 +38,9 @@ def make_bundle(
         compiles = not _cached()
         if compiles and progress:
             progress("Compiling the streaming engine (once after installation) ...")
-        if not compiles or not _compile_in_child(shape, weights):
-            compile_here(shape, weights)
+        kinds = array_kinds(weights)
+        if not compiles or not _compile_in_child(kinds):
+            compile_here(kinds)
         made = _first_call(shape, weights, state, scratch)
         _loaded = True
         if compiles and progress:
@@ -48,20 +49,31 @@ def make_bundle(
     return _join(shape, weights, state, scratch)
 
 
-def compile_here(shape: layout.Shape, weights: layout.Weights) -> None:
-    """Compile the kernels in this process, or load them, and keep their cache on disk true to the sources."""
+def array_kinds(weights: layout.Weights) -> list[tuple[str, int]]:
+    """Element type and number of dimensions of each array: all that the compiler wants to know of them."""
+    return [(array.dtype.str, array.ndim) for array in weights]
+
+
+def compile_here(kinds: Sequence[tuple[str, int]]) -> None:
+    """Compile the kernels in this process, or load them, and keep their cache on disk true to the sources.
+
+    ``kinds``: see :func:`array_kinds`; the same for every network.
+    """
     current = _cached()
     if not current:
         jit.drop_stale_cache(*_ENTRIES)
+    # No frame is computed, so only the types matter; each axis is long enough for what a new state reads.
+    shape = layout.Shape._make([0] * len(layout.Shape._fields))
+    weights = layout.Weights._make(np.zeros((layout.N_SCALARS,) * dimensions, kind) for kind, dimensions in kinds)
     _first_call(shape, weights, layout.new_state(shape, weights), layout.new_scratch(shape))
     if not current:
         jit.mark_cache(*_ENTRIES)
 
 
-def _compile_in_child(shape: layout.Shape, weights: layout.Weights) -> bool:
+def _compile_in_child(kinds: Sequence[tuple[str, int]]) -> bool:
     if not all(jit.has_cache(entry) for entry in _ENTRIES):
         return False
-    if not compiled.compile_in_child(__name__, shape, weights, limit=_LIMIT):
+    if not compiled.compile_in_child(__name__, kinds, limit=_LIMIT):
         return False
     return _cached()
 

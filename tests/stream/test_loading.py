@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kwscore import compiled
 from kwscore.stream import StreamEngine, jit, loading
+from kwscore.stream.step import bundle, run
 from tests.stream.nets import DUAL, random_net
 
 KERNEL = """
@@ -101,7 +103,27 @@ def test_a_child_that_cannot_start_is_no_trouble(monkeypatch: pytest.MonkeyPatch
         raise OSError("no processes")
 
     monkeypatch.setattr(subprocess, "run", refuse)
-    assert not loading._compile_in_child(engine._shape, engine._weights)
+    assert not loading._compile_in_child(loading.array_kinds(engine._weights))
+
+
+@pytest.mark.parametrize("name", [DUAL, "NC-SSM", "NC-TCN-20K"])
+def test_what_is_compiled_ahead_is_what_an_engine_calls(name: str) -> None:
+    """Else the child would compile something that this process could not use, and the window would freeze."""
+    engine = StreamEngine(random_net(name))
+    engine.process(np.zeros(512, np.int16))
+    assert (len(bundle.signatures), len(run.signatures)) == (1, 1)
+    loading.compile_here(loading.array_kinds(engine._weights))
+    assert (len(bundle.signatures), len(run.signatures)) == (1, 1)
+
+
+def test_the_child_is_told_what_to_compile() -> None:
+    engine = StreamEngine(random_net(DUAL))
+    engine.warm_up()  # so that the child has only to load
+    assert loading._compile_in_child(loading.array_kinds(engine._weights))
+
+
+def test_a_child_that_fails_is_noticed() -> None:
+    assert not compiled.compile_in_child("kwscore.stream.loading", [["<f4", 1]], limit=60.0)  # too few arrays
 
 
 def test_warm_up_leaves_the_stream_alone_and_is_silent_later() -> None:
