@@ -8,11 +8,15 @@ from numpy.typing import NDArray
 from kwscore.constants import N_FREQ, N_MELS, SAMPLE_RATE, WINDOW
 
 
+def mel_edges() -> NDArray[np.float64]:
+    """(42,) Hz: where the filters begin, have their centres (1 to 40) and end, equally spaced in HTK mel."""
+    top = 2595.0 * np.log10(1.0 + SAMPLE_RATE / 2 / 700.0)
+    return np.asarray(700.0 * (10.0 ** (np.linspace(0.0, top, N_MELS + 2) / 2595.0) - 1.0))
+
+
 def mel_filterbank() -> NDArray[np.float32]:
     """(40, 257) triangular HTK mel filters on the magnitude bins, peak 1, no area normalisation."""
-    top = 2595.0 * np.log10(1.0 + SAMPLE_RATE / 2 / 700.0)
-    hertz = 700.0 * (10.0 ** (np.linspace(0.0, top, N_MELS + 2) / 2595.0) - 1.0)
-    edges = np.floor((WINDOW + 1) * hertz / SAMPLE_RATE).astype(int)
+    edges = np.floor((WINDOW + 1) * mel_edges() / SAMPLE_RATE).astype(int)
     bank = np.zeros((N_MELS, N_FREQ), dtype=np.float32)
     for m in range(N_MELS):
         left, centre, right = edges[m : m + 3]

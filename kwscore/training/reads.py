@@ -14,6 +14,7 @@ from kwscore.data.clip_shards import ClipShard
 from kwscore.data.shards import Shard
 from kwscore.evaluation.cached import as_image
 from kwscore.models.cnn import CnnBaseline
+from kwscore.models.melbank import mel_edges
 from kwscore.models.network import NanoMamba
 from kwscore.training.recipe import TrainingRecipe
 from kwscore.training.teacher import Teacher
@@ -50,6 +51,19 @@ def spec_mask(recipe: TrainingRecipe, shape: tuple[int, ...], rng: np.random.Gen
     return torch.from_numpy(mask)
 
 
+def warp_bands(recipe: TrainingRecipe, rows: int, rng: np.random.Generator) -> NDArray[np.float32] | None:
+    """Vocal tracts of other lengths (Jaitly and Hinton 2013): per row a matrix (n, 40, 40) that takes each mel band's
+    value from where its centre, times a factor from 1 - ``warp`` to 1 + ``warp``, lies between the bands; None without.
+    """
+    if not recipe.warp:
+        return None
+    centres = mel_edges()[1:-1]
+    factors = 1 + rng.uniform(-recipe.warp, recipe.warp, rows)
+    bands = np.arange(len(centres))
+    at = np.interp(np.outer(factors, centres), centres, bands)  # (n, 40), the ends kept within the bands
+    return np.maximum(0, 1 - np.abs(at[:, None, :] - bands[None, :, None])).astype(np.float32)
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Reads rows of shards for one process of a team: every ``world``-th row from ``rank`` on, on ``device``."""
@@ -77,8 +91,12 @@ class Reader:
         self, net: Any, shard: Shard, rows: NDArray[np.int64], rng: np.random.Generator, soft: Soft | None
     ) -> Reads:
         mask = spec_mask(self.recipe, (len(rows), *shard.mel.shape[1:]), rng)[self.rank :: self.world]
+        warp = warp_bands(self.recipe, len(rows), rng)
         rows = self._mine(rows)
         mel, snr = (self._there(array[rows]).float() for array in (shard.mel, shard.snr))
+        if warp is not None:
+            matrix = self._there(self._mine(warp))
+            mel, snr = torch.bmm(mel, matrix), torch.bmm(snr, matrix)
         labels = self._there(shard.labels[rows])
         frames = self._there(np.maximum(shard.ends[rows], 0) if soft is None else soft[0][rows])
         every = net.pool(net.hidden(mel, snr, mask.to(self.device)), frames)
@@ -93,8 +111,11 @@ class Reader:
     def _clips(self, net: CnnBaseline, shard: ClipShard, rows: NDArray[np.int64], rng: np.random.Generator) -> Reads:
         clips, labels = shard.clips(rows)
         mask = spec_mask(self.recipe, (len(clips), *shard.image.shape[1:]), rng)[self.rank :: self.world]
+        warp = warp_bands(self.recipe, len(clips), rng)
         clips, labels = self._mine(clips), self._mine(labels)
         image = self._there(shard.image[clips]).float()
+        if warp is not None:
+            image = torch.bmm(image, self._there(self._mine(warp)))
         # masked cells take their band's mean over time: log magnitudes have no zero
         image = torch.lerp(image.mean(1, keepdim=True).expand_as(image), image, mask.to(self.device))
         return Reads(net.classify(as_image(image)), self._there(labels))

@@ -44,7 +44,9 @@ class TrainingRecipe:
     """Cosine schedule on cached feature shards; ``optimiser``: "soap" (``kwscore.training.soap``) or "adamw".
 
     ``pool`` shards of 256 streams are drawn once and visited ``epochs`` times in a new order each epoch; SpecAugment
-    is drawn anew at every visit. Learning rates are per step, ``warmup`` and ``floor`` as shares. ``beta`` and
+    and ``warp``, the largest share by which a stream's frequencies are stretched or squeezed as another speaker's
+    vocal tract would, are drawn anew at every visit. Learning rates are per step, ``warmup`` and ``floor`` as shares.
+    ``beta`` and
     ``gamma`` are the noise floor's rates, ``mel_floor`` the published floor of band 0 (0.05 there, which hides words
     30 dB below the usual level), ``a_range`` the slowest and fastest initial pole -A (published: 1.5, 2.5, ...).
     ``streams`` are those of the first epochs; ``phases`` change them later on: by default the last epochs hear lighter
@@ -72,6 +74,7 @@ class TrainingRecipe:
     mask_bands: int = 4
     mask_frames: int = 12
     mask_share: float = 0.5
+    warp: float = 0.0
     distill: float = 0.0
     distill_from: int = 0
     temperature: float = 2.0
@@ -87,6 +90,8 @@ class TrainingRecipe:
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", ALIASES.get(self.name, self.name))
         check_numbers(self, ("epochs", "pool", "batch", "lr", "clip", "temperature"))
+        if not 0 <= self.warp < 0.5:
+            raise KWScopeError(f"warp={self.warp!r} in the training recipe must be at least 0 and below 0.5.")
         if self.optimiser not in OPTIMISERS:
             raise KWScopeError(
                 f"optimiser={self.optimiser!r} in the training recipe must be one of: {', '.join(OPTIMISERS)}."
