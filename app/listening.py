@@ -113,6 +113,9 @@ class Listening:
         self._opening = self.postponed = None
         self.note = ""
         self.running = False
+        if self._state in _TROUBLE:
+            self._events.append(Notice("device", ""))  # what is not heard is in no trouble
+        self._state = SourceState.IDLE
         self._hear(None)
         source, self._source = self._source, None
         release(source)
@@ -184,9 +187,11 @@ class Listening:
         old, self._source = self._source, event.source
         self.choice, self._opening, self.note = event.choice, None, ""
         self.running = True
+        said: list[object] = [Notice("source", "")]
+        said += [Notice("remark", "")] if self._remark else []
+        said += [Notice("device", "")] if self._state in _TROUBLE else []  # of the source before
         self._state = SourceState.RUNNING
         self._stalled_since = None
-        said: list[object] = [Notice(key, "") for key in ("source", "remark") if key == "source" or self._remark]
         self._remark = ""
         self._fall_back = False
         self._hear(event.source)

@@ -178,6 +178,23 @@ def test_a_vanished_device_is_announced_and_recovers(drive: Callable[..., Driver
     assert controller.health().state == "good"
 
 
+@pytest.mark.parametrize("by", ["another source", "stop"])
+def test_the_message_of_a_lost_device_goes_when_it_is_not_heard_any_more(drive: Callable[..., Driver], by: str) -> None:
+    device = Device()
+    driver = drive(build_source=lambda choice: device if choice.kind == "mic" else Device())
+    controller = driver.controller
+    controller.start()
+    driver.until(lambda: controller.feed.end > 5)
+    device.state = SourceState.LOST
+    driver.until(lambda: driver.notices("device"))
+    if by == "stop":
+        controller.stop()
+    else:
+        controller.set_source(DEMO)
+    driver.until(lambda: Notice("device", "") in driver.said)
+    assert controller.health().state == ("idle" if by == "stop" else "good")
+
+
 def test_closing_does_not_wait_for_a_source_that_hangs(
     drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
