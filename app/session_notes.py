@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +45,8 @@ class Notes(Feature):
         self._kept: dict[str, _Kept] = {}
         self._shown: list[NoteRow] = []
         self._said: deque[Callable[[], None]] = deque()
+        # one thread: two versions of a note must reach its file one after the other, in this order
+        self._writer = ThreadPoolExecutor(1, "kwscope-notes")
         self.panel.pin_wanted.connect(self.do_pin)
         self.panel.note_wanted.connect(self.do_note)
         self.panel.moment_wanted.connect(self._jump)
@@ -139,7 +141,7 @@ class Notes(Feature):
                 sentence = f"The note was not stored: {error}"
                 self._said.append(lambda: self.window.notify("notes", sentence))
 
-        threading.Thread(target=work, name="kwscope-note", daemon=True).start()
+        self._writer.submit(work)
 
     def _edit(self, id: str, text: str) -> None:
         self._change(id, lambda note: replace(note, text=text))
@@ -176,6 +178,9 @@ class Notes(Feature):
     def status(self, health: Health) -> None:
         self._hand_over()
         self._refresh()
+
+    def close(self) -> None:
+        self._writer.shutdown(wait=False)  # what is still to be written is, before the process ends
 
     def _refresh(self) -> None:
         """List and plots show what there is."""

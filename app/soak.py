@@ -107,7 +107,7 @@ class Soak(QObject):
     """Runs the phases one after the other on the window's own event loop."""
 
     def __init__(self, window: MainWindow, order: Order) -> None:
-        super().__init__()
+        super().__init__(window)  # its timers end with the window
         self.window, self.order, self.controller = window, order, window.controller
         self.watch = Watch(self.controller)
         self.controller.listen_in(self.watch.hear)
