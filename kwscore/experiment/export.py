@@ -109,12 +109,13 @@ def write_plot(path: Path, rows: Sequence[Row], plan: Plan) -> Path | None:
 
     Raises KWScopeError without matplotlib.
     """
-    from kwscore.evaluation.plots import plot_snr
+    from kwscore.evaluation.snr_plot import plot_snr
 
     clips = max((row["clips"] for row in rows), default=0)
     note = f"{plan.title + ': ' if plan.title else ''}{clips} clips"
     axis = "SNR over the clip's second, dB" if plan.mode == "reset" else "SNR over the active speech level, dB"
-    return plot_snr([_result(row, rows) for row in rows], path, note, axis=axis)
+    made = plot_snr([_result(row, rows) for row in rows], path, note, axis=axis)
+    return made[0] if made else None
 
 
 def _result(row: Row, rows: Sequence[Row]) -> Result:
