@@ -21,7 +21,7 @@ def word_bounds(clip: NDArray[np.int16]) -> tuple[int, int]:
     """First and last sample of the loud part of a clip: 20 ms frames within 25 dB of the loudest."""
     frames = from_pcm(clip[: len(clip) // 320 * 320]).reshape(-1, 320)
     energy = (frames**2).mean(1)
-    loud = np.flatnonzero(energy > energy.max() * 10**-2.5)
+    loud = np.flatnonzero(energy >= energy.max() * 10**-2.5)  # of digital silence: all of it
     return int(loud[0]) * 320, int(loud[-1] + 1) * 320
 
 

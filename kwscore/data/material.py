@@ -53,6 +53,14 @@ class Material:
     skipped: list[str]
 
 
+def tell_skipped(skipped: list[str], progress: Callable[[str], None], named: int = 20) -> None:
+    """Name what was left out, the first ``named`` of it, and count it."""
+    for sentence in skipped[:named]:
+        progress(sentence)
+    if skipped:
+        progress(f"{len(skipped):,} files were left out." + (" The first are named." if len(skipped) > named else ""))
+
+
 def _held_out(key: str, share: float) -> bool:
     digest = int(hashlib.sha1(key.encode()).hexdigest()[:8], 16)
     return digest / 0xFFFFFFFF < share
@@ -75,8 +83,11 @@ def _read_manifest(folder: Path, *columns: str) -> list[dict[str, str]]:
     manifest = folder / "manifest.csv"
     if not manifest.is_file():
         return []
-    with manifest.open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
+    try:
+        with manifest.open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise KWScopeError(f"{manifest} cannot be read as a table ({error}): repair or remove it.") from None
     if any(None in (row.get(name) for name in columns) for row in rows):
         raise KWScopeError(f"{manifest} lacks a column: it needs {', '.join(columns)}.")
     return rows
@@ -85,9 +96,10 @@ def _read_manifest(folder: Path, *columns: str) -> list[dict[str, str]]:
 def _noise(corpus: Corpus, folder: Path | None, train: bool, skipped: list[str]) -> dict[str, list[Pcm]]:
     found: dict[str, list[Pcm]] = {}
     for path in corpus.background:
-        samples = read_wav(path)
+        samples = _recording(path, skipped)
         cut = int(len(samples) * BACKGROUND_TRAIN)
-        found.setdefault("background", []).append(samples[:cut] if train else samples[cut:])
+        if 0 < cut < len(samples):
+            found.setdefault("background", []).append(samples[:cut] if train else samples[cut:])
     if folder is not None and folder.is_dir():
         rows = {row["file"].rsplit(".", 1)[0]: row for row in _read_manifest(folder, "file", "split")}
         for path in sorted(folder.rglob("*.wav")):
@@ -96,11 +108,21 @@ def _noise(corpus: Corpus, folder: Path | None, train: bool, skipped: list[str])
             if (split == "train") != train:
                 continue
             kind = "roomtone" if "roomtone" in path.stem else path.parent.name
-            try:
-                found.setdefault(kind, []).append(read_wav(path))
-            except KWScopeError as error:
-                skipped.append(str(error))
+            if len(samples := _recording(path, skipped)):
+                found.setdefault(kind, []).append(samples)
     return found
+
+
+def _recording(path: Path, skipped: list[str]) -> Pcm:
+    """A recording, or no samples where it cannot be used; then ``skipped`` says why."""
+    try:
+        samples = read_wav(path)
+        if not samples.any():
+            raise KWScopeError(f"{path} holds only zeros; remove it.")
+    except KWScopeError as error:
+        skipped.append(str(error))
+        return np.zeros(0, np.int16)
+    return samples
 
 
 def _speech(folder: Path | None, train: bool, skipped: list[str]) -> tuple[list[Pcm], list[Pcm], list[str]]:
@@ -121,10 +143,8 @@ def _speech(folder: Path | None, train: bool, skipped: list[str]) -> tuple[list[
             # one "speaker" that stands for a crowd is split by file
             if _held_out(name if len(speaker) < 4 or "unknown" in speaker else speaker, 0.12) == train:
                 continue
-        try:
-            samples = read_wav(path)
-        except KWScopeError as error:
-            skipped.append(str(error))
+        samples = _recording(path, skipped)
+        if not len(samples):
             continue
         if isolated:
             wake.append(loudest_second(samples))

@@ -15,6 +15,8 @@ from kwscore.constants import CLIP_SAMPLES, SAMPLE_RATE, UNKNOWN, WORDS
 from kwscore.errors import KWScopeError
 
 BACKGROUND = "_background_noise_"
+TEST_FOLDERS = ("_unknown_", "_silence_")
+"""What only the official test archive has: its two classes that are no words, clip by clip."""
 MAX_PER_CLASS = 2**27 - 1
 
 
@@ -75,7 +77,7 @@ def find_corpus(root: Path | str) -> Corpus:
     listed = {}
     for split, name in (("validation", "validation_list.txt"), ("test", "testing_list.txt")):
         if (root / name).is_file():
-            listed.update({line.strip(): split for line in (root / name).read_text().splitlines() if line.strip()})
+            listed.update({line: split for line in read_list(root / name)})
     clips = []
     for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("_")):
         for path in sorted(folder.glob("*.wav")):
@@ -88,14 +90,39 @@ def find_corpus(root: Path | str) -> Corpus:
     return Corpus(root, clips, sorted((root / BACKGROUND).glob("*.wav")))
 
 
+def archive_clips(root: Path) -> list[Clip]:
+    """Clips of the two classes that are no words where ``root`` is the official test archive, else none."""
+    if not all((root / name).is_dir() for name in TEST_FOLDERS):
+        return []
+    return [Clip(path, name, "", "test") for name in TEST_FOLDERS for path in sorted((root / name).glob("*.wav"))]
+
+
+def read_list(path: Path) -> list[str]:
+    """The lines of one of the official lists; bytes that are no text match no file."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [line.strip() for line in lines if line.strip()]
+
+
+def ends_early(path: Path) -> bool:
+    """Whether a RIFF file is shorter than its header says, as after a copy that broke off."""
+    with path.open("rb") as file:
+        header = file.read(8)
+    size = int.from_bytes(header[4:], "little")
+    # writers that cannot go back leave the largest number in the header
+    return header[:4] == b"RIFF" and size < 0x7FFF0000 and path.stat().st_size < size + 7
+
+
 def read_wav(path: Path) -> NDArray[np.int16]:
-    """A whole 16 kHz file as mono int16 (first channel). Raises KWScopeError naming the file."""
+    """A whole 16 kHz file as mono int16 (first channel). Raises KWScopeError naming the file, also an empty one."""
     try:
         samples, rate = soundfile.read(path, dtype="int16", always_2d=True)
+        cut = ends_early(path)
     except (RuntimeError, OSError) as error:
         raise KWScopeError(f"{path} cannot be read as audio ({error}); remove it or fetch it again.") from None
     if rate != SAMPLE_RATE:
         raise KWScopeError(f"{path} has {rate} Hz, Speech Commands has {SAMPLE_RATE} Hz; convert it first.")
+    if cut or not len(samples):
+        raise KWScopeError(f"{path} {'ends early' if cut else 'is empty'}; remove it or fetch it again.")
     return np.ascontiguousarray(samples[:, 0])
 
 
@@ -107,14 +134,12 @@ def fit_clip(samples: NDArray[np.int16]) -> NDArray[np.int16]:
 
 
 def load_clips(clips: list[Clip], skipped: list[str] | None = None) -> tuple[NDArray[np.int16], list[Clip]]:
-    """Read clips to (n, 16000) int16. Unreadable or empty files are named in ``skipped`` and left out."""
+    """Read clips to (n, 16000) int16. Unreadable, empty or cut files are named in ``skipped`` and left out."""
     audio = np.zeros((len(clips), CLIP_SAMPLES), np.int16)
     kept: list[Clip] = []
     for clip in clips:
         try:
             samples = read_wav(clip.path)
-            if not len(samples):
-                raise KWScopeError(f"{clip.path} is empty; remove it or fetch it again.")
         except KWScopeError as error:
             if skipped is None:
                 raise

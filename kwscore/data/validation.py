@@ -69,7 +69,9 @@ def _unknown(material: Material, count: int, rng: np.random.Generator) -> list[t
     if wake is not None and remaining > 0:
         take = min(len(wake), remaining * 2 // 5 if material.speech else remaining)
         rows += [(wake[i], f"wake word: {material.groups['wake'][i]}") for i in rng.permutation(len(wake))[:take]]
-    while material.speech and len(rows) < count:
+    for _ in range(100 * count if material.speech else 0):  # so many only where the speech is all but silent
+        if len(rows) == count:
+            break
         recording = material.speech[rng.integers(len(material.speech))]
         start = int(rng.integers(len(recording) - CLIP_SAMPLES))
         piece = recording[start : start + CLIP_SAMPLES]
@@ -87,8 +89,10 @@ def load_validation(
     """Build the mix from a Speech Commands folder and the optional noise and speech beside it."""
     material = load_material(data_dir, "validation", extra_dir, progress)
     rng = np.random.default_rng(seed)
-    count = round(len(material.words) / 10)
+    count = max(1, round(len(material.words) / 10))
     unknown, silence = _unknown(material, count, rng), _silence(material, count, rng)
+    if len(unknown) < count:
+        progress(f"'unknown' has {len(unknown)} clips instead of {count}: no more words or speech are held out.")
     audio = [material.words, np.stack([r[0] for r in unknown] + [r[0] for r in silence])]
     labels = np.concatenate((material.labels, np.full(len(unknown), UNKNOWN), np.full(len(silence), SILENCE)))
     sources = ["target word"] * len(material.words) + [r[1] for r in unknown + silence]

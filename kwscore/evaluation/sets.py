@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from kwscore.constants import CLIP_SAMPLES, N_CLASSES, SILENCE, UNKNOWN, WORDS
 from kwscore.data.augment import from_pcm, to_pcm
-from kwscore.data.material import Material, load_material
-from kwscore.data.speech_commands import Clip, Corpus, find_corpus, load_clips
+from kwscore.data.material import Material, load_material, tell_skipped
+from kwscore.data.speech_commands import TEST_FOLDERS, Corpus, archive_clips, find_corpus, load_clips
 from kwscore.data.validation import ValidationMix, load_validation
 from kwscore.errors import KWScopeError
 
@@ -93,11 +93,12 @@ def load_set(
         return _finish(made.audio, made.labels, made.sources, made.material, split, mix, progress)
     material = load_material(data_dir, split, extra_dir, progress)
     audio, labels, sources = [material.words], [material.labels], ["target word"] * len(material.words)
-    official = mix == "balanced" and (corpus.root / "_unknown_").is_dir() and (corpus.root / "_silence_").is_dir()
+    official = archive_clips(corpus.root) if mix == "balanced" else []
     rng = np.random.default_rng(OFFICIAL_SEED)
     if official:
-        unknown = _folder(corpus.root / "_unknown_", material.skipped)
-        silence = _folder(corpus.root / "_silence_", material.skipped)
+        unknown, silence = (
+            load_clips([clip for clip in official if clip.word == name], material.skipped)[0] for name in TEST_FOLDERS
+        )
         names = ["unknown"] * len(unknown)
     else:
         count = math.ceil(len(material.words) * OFFICIAL_SHARE / 100) if mix == "balanced" else None
@@ -113,16 +114,9 @@ def load_set(
 def _finish(
     audio: Pcm, labels: NDArray[np.int64], sources: list[str], material: Material, split: str, mix: str, progress: Say
 ) -> EvaluationSet:
-    for sentence in material.skipped[:20]:
-        progress(sentence)
-    if material.skipped:
-        progress(f"{len(material.skipped)} files were left out.")
+    tell_skipped(material.skipped, progress)
     digest = hashlib.sha256(np.ascontiguousarray(audio).tobytes() + labels.astype("<i8").tobytes()).hexdigest()[:12]
     return EvaluationSet(audio, labels, sources, material, split, mix, np.arange(len(audio)), digest)
-
-
-def _folder(folder: Path, skipped: list[str]) -> Pcm:
-    return load_clips([Clip(path, folder.name, "", "test") for path in sorted(folder.glob("*.wav"))], skipped)[0]
 
 
 def _others(

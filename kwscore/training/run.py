@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from kwscore.data.clip_shards import ClipStore
-from kwscore.data.material import data_key, load_material
+from kwscore.data.material import data_key, load_material, tell_skipped
 from kwscore.data.shards import ShardStore, Store
 from kwscore.data.streams import StreamRecipe
 from kwscore.data.validation import CONDITIONS, load_validation
@@ -73,11 +73,11 @@ def prepare(
     missing = [s for s in stores.values() if not all(s.path(i).exists() for i in range(recipe.pool))]
     if missing:
         material = load_material(data_dir, "train", extra_dir, say)
-        for line in material.skipped:
-            say(line)
+        tell_skipped(material.skipped, say)
         for store in missing:
             store.attach(material, _features(net))
     mix = load_validation(data_dir, extra_dir, progress=say)
+    tell_skipped(mix.material.skipped, say)
     digest = hashlib.sha256(mix.audio.tobytes() + front_end_key(recipe, net).encode()).hexdigest()[:12]
     kind = ImageCache if isinstance(net, CnnBaseline) else FeatureCache
     return stores, kind(mix, cache / f"validation-{digest}", net)

@@ -38,6 +38,8 @@ def test_every_kind_of_bad_file_is_named(corpus: Path) -> None:
     soundfile.write(clips[4], np.ones((16_000, 2), np.int16), 16_000)
     soundfile.write(clips[5], np.zeros(0, np.int16), 16_000)
     soundfile.write(sorted((corpus / "go").glob("*.wav"))[0], np.ones(9_000, np.int16), 16_000)
+    half = sorted((corpus / "go").glob("*.wav"))[1]
+    half.write_bytes(half.read_bytes()[:5000])
     report = check_folder(corpus)
     found = {kind: [Path(s.split(" ")[0]).name for s in sentences] for kind, sentences in report.problems.items()}
     assert found == {
@@ -46,10 +48,28 @@ def test_every_kind_of_bad_file_is_named(corpus: Path) -> None:
         "wrong rate": [clips[2].name],
         "silent": [clips[3].name],
         "not mono": [clips[4].name],
+        "cut": [half.name],
     }
     assert report.facts["shorter_than_1_s"] == 1
     assert not report.good
     assert "silent" not in check_folder(corpus, read_clips=False).problems
+
+
+def test_the_official_test_archive_is_usable_as_it_is(corpus: Path, tmp_path: Path) -> None:
+    from kwscore.data.speech_commands import find_corpus, official_split
+
+    archive = tmp_path / "speech_commands_test_set_v0.02"
+    speaker = next(n for i in range(99) if official_split(n := f"{i:08x}_nohash_0.wav") == "test")
+    for word in (*(c.word for c in find_corpus(corpus).clips if c.label < 10), "_unknown_", "_silence_"):
+        (archive / word).mkdir(parents=True, exist_ok=True)
+        samples = np.zeros(16_000, np.int16) if word == "_silence_" else np.ones(16_000, np.int16)
+        soundfile.write(archive / word / ("1.wav" if word[0] == "_" else speaker), samples, 16_000)
+    report = check_folder(archive)
+    assert report.good, report.problems
+    assert report.notes == ["The official test archive, for evaluation only: 12 of 4,890 clips."]
+    assert report.counts["_silence_"] == {"train": 0, "validation": 0, "test": 1}
+    (archive / "_unknown_" / "1.wav").write_bytes(b"")
+    assert set(check_folder(archive).problems) == {"empty"}
 
 
 def test_missing_parts_are_problems(corpus: Path) -> None:

@@ -8,7 +8,8 @@ import soundfile
 
 from kwscore.constants import CLIP_SAMPLES, SILENCE, UNKNOWN
 from kwscore.data.held_out import UNHEARD_WORDS
-from kwscore.data.material import data_key, load_material, loudest_second
+from kwscore.data.longstream import word_bounds
+from kwscore.data.material import data_key, load_material, loudest_second, tell_skipped
 from kwscore.data.speech_commands import find_corpus, load_clips, official_split
 from kwscore.data.streams import StreamMaker, StreamRecipe
 from kwscore.data.validation import CONDITIONS, load_validation
@@ -60,6 +61,58 @@ def test_missing_layout_and_broken_clips_are_named(corpus: Path, tmp_path: Path)
     assert len(skipped) == 2
     assert str(bad) in skipped[0]
     assert str(empty) in skipped[1]
+
+
+def test_recordings_that_cannot_be_used_are_named_and_left_out(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path)
+    background, street = corpus / "_background_noise_", tmp_path / "noise" / "street"
+    (background / "hum_0.wav").write_bytes(b"")
+    soundfile.write(background / "hum_1.wav", np.zeros(0, np.int16), 16_000)
+    soundfile.write(street / "cars_2.wav", np.zeros(16_000, np.int16), 16_000)
+    cut = sorted((corpus / "yes").glob("*.wav"))[2]
+    cut.write_bytes(cut.read_bytes()[:9000])
+    soundfile.write(tmp_path / "speech" / "reading" / "0.wav", np.zeros(20_000, np.int16), 8_000)
+    mix = load_validation(corpus)
+    assert len(mix.material.noise["background"]) == 1
+    assert "street" not in mix.material.noise
+    said = " ".join(mix.material.skipped)
+    for name in ("hum_0.wav cannot be read", "hum_1.wav is empty", "cars_2.wav holds only zeros", "ends early"):
+        assert name in said
+    for make in CONDITIONS.values():
+        assert len(make(mix)) == len(mix.labels)
+    told: list[str] = []
+    tell_skipped(mix.material.skipped, told.append, named=1)
+    assert told == [mix.material.skipped[0], f"{len(mix.material.skipped)} files were left out. The first are named."]
+
+
+def test_speech_without_sound_does_not_hang(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path)
+    for path in (tmp_path / "speech" / "reading").glob("*.wav"):
+        soundfile.write(path, np.ones(40_000, np.int16), 16_000)
+    for word in ("eight", "tree"):
+        for path in (corpus / word).glob("*.wav"):
+            path.unlink()
+    told: list[str] = []
+    mix = load_validation(corpus, progress=told.append)
+    assert UNKNOWN not in mix.labels
+    assert any("'unknown' has 0 clips instead of 2" in line for line in told)
+
+
+def test_a_handful_of_clips_is_a_mix(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path, speakers=3)
+    (corpus / "validation_list.txt").write_bytes(b"yes/00000002_nohash_0.wav\n\xff\xfe no text\n")
+    assert list(load_validation(corpus).labels) == [0, UNKNOWN, SILENCE]
+
+
+def test_a_manifest_that_is_no_table_is_named(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path)
+    (tmp_path / "noise" / "manifest.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(KWScopeError, match=r"manifest\.csv cannot be read as a table"):
+        load_validation(corpus)
+
+
+def test_a_silent_word_has_bounds() -> None:
+    assert word_bounds(np.zeros(16_000, np.int16)) == (0, 16_000)
 
 
 def test_data_key_changes_with_the_recordings(tmp_path: Path) -> None:
