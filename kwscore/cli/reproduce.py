@@ -60,14 +60,18 @@ def reproduce(
     """
     from kwscore.evaluation.reproduce import check_environment, find_data, load_networks
 
+    if not tol <= 100:
+        raise KWScopeError(f"--tol {tol:g} is no tolerance: give points of accuracy, 0 to 100.")
     note(check_environment())
+    from kwscore.audio.noise import PUBLISHED_NOISES
+    from kwscore.evaluation.noisy import Condition, grid
+
+    conditions = grid(PUBLISHED_NOISES) if full else [Condition(), Condition(noise_type.value, snr)]
     networks = load_networks(_names(models))
     folder = find_data(data_dir)
     note(f"Speech Commands: {folder}")
-    from kwscore.audio.noise import PUBLISHED_NOISES
     from kwscore.cli.evaluate import check_out, compute, write_out
     from kwscore.columns import columns
-    from kwscore.evaluation.noisy import Condition, grid
     from kwscore.evaluation.reproduce import LEGEND, QUICK_CLIPS, NoData, compare, table, verdict
     from kwscore.evaluation.sets import load_set, subset
 
@@ -79,7 +83,6 @@ def reproduce(
         raise NoData(str(error)) from None
     data = subset(whole, QUICK_CLIPS, seed) if quick else whole
     note(data.describe())
-    conditions = grid(PUBLISHED_NOISES) if full else [Condition(), Condition(noise_type.value, snr)]
     results = compute(networks, conditions, data, seed, batch_size, out, fresh, jobs, threads, dask)
     rows = compare(results, data, len(whole.labels))
     passed, sentence = verdict(rows, tol)

@@ -21,6 +21,8 @@ from kwscore.evaluation.sets import EvaluationSet
 
 SNRS = (-15, -10, -5, 0, 5, 10, 15)
 """The published grid, in dB over the clip's second."""
+LARGEST_SNR = 100
+"""dB; beyond, nothing of one or the other is left in 16 bits."""
 RECORDED = "recorded "
 MID_STREAM = ", mid-stream"
 _NOISY = re.compile(r"(?P<noise>.+) (?P<snr>[+-]?\d+(?:\.\d+)?) dB")
@@ -39,6 +41,10 @@ class Condition:
     snr_db: float = 0.0
     mid_stream: bool = False
     special: str = ""
+
+    def __post_init__(self) -> None:
+        if not abs(self.snr_db) <= LARGEST_SNR:
+            raise KWScopeError(f"An SNR of {self.snr_db:g} dB cannot be mixed: use -{LARGEST_SNR} to {LARGEST_SNR} dB.")
 
     @property
     def name(self) -> str:

@@ -93,6 +93,8 @@ def test_one_network_shows_classes_and_confusion(corpus: Path, net: Path) -> Non
     [
         (["--condition", "underwater"], "underwater"),
         (["--noise", "brown"], "brown"),
+        (["--noise", "white", "--snr", "nan"], "nan dB"),
+        (["--condition", "white 500 dB"], "500 dB"),
         (["--condition", "clean", "--grid"], "without --grid"),
         (["--split", "train"], "--split"),
         (["--dask", "tcp://127.0.0.1:9", "--condition", "clean"], "No Dask scheduler"),

@@ -81,3 +81,7 @@ def test_statuses_2_3_and_4(corpus: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert "kwscope data fetch" in err
     assert _run("--noise-type", "brown")[0] == 2
     assert _run("--data-dir", corpus, "--models", ",")[0] == 2
+    for wrong in (("--snr", "nan"), ("--snr", "1e9"), ("--tol", "nan"), ("--tol", "inf")):
+        status, _, err = _run("--data-dir", corpus, *wrong)
+        assert status == 2
+        assert err.splitlines()[-1].startswith(("kwscope: ", "Error: "))
