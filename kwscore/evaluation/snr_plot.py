@@ -140,7 +140,7 @@ def _gather(results: Sequence[Result]) -> Curves:
         group = [noise for noise in noises if noise.startswith(RECORDED) == recorded]
         panels += [(_title(noise), [noise]) for noise in group]
         panels += [(f"mean of the {len(group)} {kind} noises", group)] if len(group) > 1 else []
-    lines = {}
+    lines: dict[tuple[str, bool], Line] = {}
     for unit in (r.unit for r in plain):
         network = unit.network
         schedule = str(json.loads(network.config).get("schedule"))
