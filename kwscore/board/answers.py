@@ -66,6 +66,11 @@ class Info:
         """PCM frames that may be on their way unanswered."""
         return self.rx_fifo // PCM_WIRE_BYTES
 
+    @property
+    def counts_cycles(self) -> bool:
+        """Whether the board counts the cycles of its clock; a program that stands for a board cannot."""
+        return not self.mode & Mode.UNTIMED
+
     def pack(self) -> bytes:
         s = self.sizes
         head = (INFO_MAGIC, self.protocol, int(self.mode), self.build, self.model_id, self.clock_hz, self.hop)
@@ -101,7 +106,7 @@ class Stats:
     overruns: int = 0  # PCM frames that found the FIFO full
     gaps: int = 0  # PCM frames whose index was not the expected one
     dropped: int = 0  # results that could not be sent
-    max_cycles: int = 0  # most cycles spent on one hop
+    max_cycles: int = 0  # most cycles spent on one hop; 0 of a board that counts none (``Info.counts_cycles``)
 
     def pack(self) -> bytes:
         return self.LAYOUT.pack(
@@ -114,6 +119,11 @@ class Stats:
             self.max_cycles,
         )
 
+    def as_dict(self, info: Info) -> dict[str, int | None]:
+        """The counters by name; ``max_cycles`` is None where the board, ``info``, counts none."""
+        known: dict[str, int | None] = {name: getattr(self, name) for name in self.__slots__}
+        return known if info.counts_cycles else {**known, "max_cycles": None}
+
     @classmethod
     def unpack(cls, payload: bytes) -> Stats:
         return cls(*unpack_fixed(cls, payload))
@@ -121,7 +131,8 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a board computed for the hop that starts at sample ``index``, in ``cycles`` of its clock.
+    """What a board computed for the hop that starts at sample ``index``, in ``cycles`` of its clock (0 of a board that
+    counts none).
 
     ``body`` holds the fields of the mask as sent; empty without ``Flag.FULL``.
     """

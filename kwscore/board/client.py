@@ -148,9 +148,20 @@ class BoardClient:
         except BoardError as error:
             self._drop(State.CLOSED, str(error))
             raise
+        self._start_supervisor()
+        return self.info
+
+    def connect_or_wait(self) -> None:
+        """Like ``connect``, but a board that cannot be used now counts as lost: it is taken as soon as it can."""
+        try:
+            self._connect()
+        except BoardError as error:
+            self._drop(State.LOST, str(error))
+        self._start_supervisor()
+
+    def _start_supervisor(self) -> None:
         self._supervisor = threading.Thread(target=self._supervise, name="board-supervisor", daemon=True)
         self._supervisor.start()
-        return self.info
 
     def close(self) -> None:
         """Release the port; within about two seconds whatever the board does."""
@@ -304,7 +315,7 @@ class BoardClient:
     # ---- trouble ------------------------------------------------------------------------------------------------
     def _on_failure(self, connection: Connection, why: str) -> None:
         if connection is self._connection:
-            self._lose(f"The port {self.port} failed ({why}): is the board still plugged in?")
+            self._lose(why)
 
     def _lose(self, why: str) -> None:
         self._drop(State.LOST, why, (State.READY, State.STREAMING))
@@ -381,7 +392,7 @@ class BoardClient:
             self._serial_number = ports.serial_number_of(port)
             with self._changed:
                 if self._connection is not connection or connection.failed:
-                    raise BoardLostError(f"The port {port} failed while connecting: is the board still plugged in?")
+                    raise BoardLostError(connection.failed or f"The port {port} failed: is the board still plugged in?")
                 self.reason = ""
                 self._set_state(State.READY)
 

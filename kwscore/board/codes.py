@@ -72,6 +72,7 @@ class Mode(IntFlag):
     LOADED = 1  # weights are committed
     HALTED = 2  # after ERROR(GAP): waits for RESET
     FEATURES = 4  # FEAT_FRAME is supported
+    UNTIMED = 8  # there is no cycle counter: the cycles in RESULT and STATS are 0 and mean nothing
 
 
 class Mask(IntFlag):

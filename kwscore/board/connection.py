@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import select
 import threading
 from collections.abc import Callable
@@ -49,6 +50,7 @@ class Connection:
         self._decoder = FrameDecoder()
         self.baud = baud
         self.failed = ""
+        """Why the port failed, one sentence; empty while it works."""
         self.received = 0
         self._serial: Any = _open(port, baud)
         self._thread = threading.Thread(target=self._read_all, name="board-reader", daemon=True)
@@ -111,7 +113,7 @@ class Connection:
         with self._failing:
             if self.failed or self._closing.is_set():
                 return
-            self.failed = str(error) or type(error).__name__
+            self.failed = _why_failed(self.port, error)
         self._on_failure(self, self.failed)
 
 
@@ -135,11 +137,20 @@ def _open(port: str, baud: int) -> Any:
     return handle
 
 
+def _why_failed(port: str, error: BaseException) -> str:
+    """One sentence on a port that worked until now; what pyserial and the system say is for programmers."""
+    if isinstance(error, serial.SerialTimeoutException):
+        return f"The port {port} takes no more bytes: check the board's cable and power."
+    return f"The port {port} failed: is the board still plugged in?"
+
+
 def _why(port: str, error: BaseException) -> str:
     """One sentence on a port that does not open."""
     number = _errno(error)
     if port.startswith("socket:"):
-        return f"No virtual board listens on {port}: start it first ({error})."
+        if not re.fullmatch(r"socket://[^/:?]+:\d+(\?.*)?", port):
+            return f"{port} is no address of a virtual board: write socket://HOST:PORT."
+        return f"No virtual board listens on {port}: start it first."
     if number == errno.ENOENT:
         return f"There is no port {port}: plug the board in, or pick one that `kwscope board list` shows."
     if number in (errno.EACCES, errno.EPERM):
@@ -148,7 +159,8 @@ def _why(port: str, error: BaseException) -> str:
         return f"The port {port} is in use by another program: close that (a terminal, another KWScope) and try again."
     if number in (errno.ENOTTY, errno.EINVAL, errno.EISDIR, errno.ENODEV, errno.ENXIO, errno.EIO):
         return f"{port} is no usable serial port: pick one that `kwscope board list` shows."
-    return f"The port {port} cannot be opened: {error}."
+    why = f" ({os.strerror(number)})" if number is not None else ""
+    return f"The port {port} cannot be opened{why}: pick one that `kwscope board list` shows."
 
 
 def _errno(error: BaseException | None) -> int | None:

@@ -29,7 +29,8 @@ class EngineCore:
 
     ``loader(image)`` makes the engine of an image that the host sends, and raises KWScopeError for one that it cannot
     read; without it only the weights that the engine has are accepted. ``features`` stands in for the network behind
-    the front end, when there is one. The cycle count is what the engine measured, in cycles of a 50 MHz clock.
+    the front end, when there is one. A program has no cycle counter, and says so (``Mode.UNTIMED``): how long it takes
+    is this machine's time, which would look like a board's.
     """
 
     def __init__(
@@ -40,7 +41,8 @@ class EngineCore:
     ) -> None:
         self._loader = loader
         self._features = features
-        self.info = Info(clock_hz=_CLOCK, sizes=_sizes(engine), mode=Mode.FEATURES if features else Mode(0))
+        mode = Mode.UNTIMED | (Mode.FEATURES if features else Mode(0))
+        self.info = Info(clock_hz=_CLOCK, sizes=_sizes(engine), mode=mode)
         self._take(engine)
 
     @property
@@ -73,17 +75,11 @@ class EngineCore:
     def hop(self, samples: NDArray[np.int16], mask: Mask, counters: tuple[int, int]) -> tuple[int, bytes | None]:
         """Compute one hop of 160 samples."""
         records = self._engine.process(samples)
-        if not records:
-            return 0, None
-        return self._encode(records[-1], mask, counters)
+        return 0, encode_telemetry(records[-1], mask, counters) if records else None
 
     def features(self, features: bytes, mask: Mask, counters: tuple[int, int]) -> tuple[int, bytes] | None:
         """Compute one frame from features, when this core can."""
-        return None if self._features is None else self._encode(self._features(features), mask, counters)
-
-    def _encode(self, record: Telemetry, mask: Mask, counters: tuple[int, int]) -> tuple[int, bytes]:
-        cycles = round(record.elapsed_us * _CLOCK / 1e6)
-        return cycles & 0xFFFFFFFF, encode_telemetry(record, mask, counters)
+        return None if self._features is None else (0, encode_telemetry(self._features(features), mask, counters))
 
 
 def _sizes(engine: Engine) -> Sizes:

@@ -55,7 +55,7 @@ class Core(Protocol):
     """What computes behind the link."""
 
     info: Info
-    """Sizes, clock and tag of the board; ``mode`` and ``model_id`` are the link's business."""
+    """Sizes, clock and tag of the board; of ``mode`` what it can do. The rest and ``model_id`` are the link's."""
 
     def load(self, image: bytes, model_id: int) -> bool:
         """Take the weights; False when they are of another network."""
@@ -64,7 +64,8 @@ class Core(Protocol):
         """Return to the state before the first sample."""
 
     def hop(self, samples: NDArray[np.int16], mask: Mask, counters: tuple[int, int]) -> tuple[int, bytes | None]:
-        """Compute one hop: cycles spent, and the fields of the mask, or None while no frame is complete."""
+        """Compute one hop: cycles spent (0 where ``info.mode`` has UNTIMED), and the fields of the mask, or None while
+        no frame is complete."""
 
     def features(self, features: bytes, mask: Mask, counters: tuple[int, int]) -> tuple[int, bytes] | None:
         """The same for features past the front end; None when this core cannot."""
@@ -111,7 +112,7 @@ class Device:
             mode |= Mode.LOADED
         if self._halted:
             mode |= Mode.HALTED
-        mode |= self._core.info.mode & Mode.FEATURES
+        mode |= self._core.info.mode & (Mode.FEATURES | Mode.UNTIMED)
         return replace(self._core.info, protocol=self.version, mode=mode, model_id=self._model_id)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,11 +37,19 @@ class BoardModel:
 
 @dataclass(frozen=True, slots=True)
 class HopTiming:
-    """Where the time of one frame went, in microseconds: on the line and in queues; in the board's arithmetic."""
+    """Where the time of one frame went, in microseconds: on the line and in queues; in the board's arithmetic.
+
+    ``compute_us`` is NaN of a board that counts no cycles; ``link_us`` then is the whole round trip.
+    """
 
     frame: int
     link_us: float
     compute_us: float
+
+    @property
+    def trip_us(self) -> float:
+        """From sending to the answer."""
+        return self.link_us if math.isnan(self.compute_us) else self.link_us + self.compute_us
 
 
 class Closable(Protocol):
@@ -56,11 +65,14 @@ class BoardEngine:
     as they are. ``standby``: an engine of the same network that hears everything too, and whose records take the
     place of the board's while it is lost; without one ``process`` raises BoardLostError then. Either way the client
     gets the board back by itself, and the stream goes on with the right frame numbers (and a new warm-up).
-    ``on_state`` is called from any thread after each change of the link's state, ``progress`` while weights are being
-    loaded. ``owned`` is closed with the engine.
+    ``may_wait``: a board that cannot be used at the start is no error either, but counts as lost (needs ``model`` and
+    ``standby``). ``on_state`` is called from any thread after each change of the link's state, ``progress`` while
+    weights are being loaded. ``owned`` is closed with the engine.
 
     A board works in whole hops: the first frame comes after 640 samples, not 512. Frames lost on the line are
     missing from the records; frames that heard a hop of zeros instead of lost audio are counted in ``filled``.
+    ``Telemetry.elapsed_us`` is what the board counted in cycles of its clock; of one that counts none (``sim``) it is
+    the round trip, measured here.
 
     Raises BoardError with the reason when the board cannot be used.
     """
@@ -73,6 +85,7 @@ class BoardEngine:
         standby: Engine | None = None,
         baud: int = DEFAULT_BAUD,
         mask: Mask = FULL_MASK,
+        may_wait: bool = False,
         timing: Timing | None = None,
         on_state: Callable[[State], None] | None = None,
         progress: Callable[[str], None] | None = None,
@@ -88,7 +101,10 @@ class BoardEngine:
         self.timings: deque[HopTiming] = deque(maxlen=_REMEMBERED)
         self.filled = 0
         """Frames since reset that heard zeros in place of lost audio."""
-        self.client.connect()
+        if may_wait and model is not None and standby is not None:
+            self.client.connect_or_wait()
+        else:
+            self.client.connect()
         self._forget()
 
     def _forget(self) -> None:
@@ -135,12 +151,12 @@ class BoardEngine:
     @property
     def blocks(self) -> int:
         """Blocks of the network."""
-        return self.client.info.sizes.blocks
+        return (self._model.weights.sizes if self._model else self.client.info.sizes).blocks
 
     @property
     def channels(self) -> int:
         """SSM channels per block (D)."""
-        return self.client.info.sizes.channels
+        return (self._model.weights.sizes if self._model else self.client.info.sizes).channels
 
     @property
     def on_board(self) -> bool:
@@ -223,6 +239,8 @@ class BoardEngine:
         return rms_dbfs(self._tail[0 if first else WINDOW - HOP : WINDOW])
 
     def _telemetry(self, results: list[HopResult]) -> list[Telemetry]:
+        if not results:
+            return []
         info = self.client.info
         records = []
         for answer in results:
@@ -231,9 +249,13 @@ class BoardEngine:
                 continue
             hop = self._base + answer.hop
             frame = hop - WARMUP_HOPS
-            compute = result.cycles * 1e6 / info.clock_hz
+            trip = answer.round_trip * 1e6
+            timing = HopTiming(frame, trip, float("nan"))
+            if info.counts_cycles:
+                compute = result.cycles * 1e6 / info.clock_hz
+                timing = HopTiming(frame, max(0.0, trip - compute), compute)
             self.filled += bool(result.flags & Flag.FILLED)
-            self.timings.append(HopTiming(frame, max(0.0, answer.round_trip * 1e6 - compute), compute))
+            self.timings.append(timing)
             try:
                 record = decode_telemetry(
                     result,
@@ -242,7 +264,7 @@ class BoardEngine:
                     frame=frame,
                     sample=frame * HOP + WINDOW - 1,
                     level_dbfs=self._levels.pop(hop, FLOOR_DBFS),
-                    elapsed_us=compute,
+                    elapsed_us=timing.compute_us if info.counts_cycles else trip,
                 )
             except ProtocolError:
                 continue  # sent before a change of the mask

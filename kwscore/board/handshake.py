@@ -76,14 +76,14 @@ def _find(client: BoardClient, connection: Connection) -> Info:
     """HELLO at each rate that a board may be at."""
     for baud in dict.fromkeys((DEFAULT_BAUD, client.baud, *PROBE_BAUDS)):
         if not connection.set_baud(baud):
-            raise BoardLostError(f"The port {client.port} failed ({connection.failed}): is the board plugged in?")
+            raise BoardLostError(connection.failed)
         answer = client.request(Hello(), tries=2)
         if isinstance(answer, Info):
             return answer
         if isinstance(answer, Error) and answer.code == Code.BAD_VERSION:
             return Info(protocol=answer.detail)
     if connection.failed:
-        raise BoardLostError(f"The port {client.port} failed ({connection.failed}): is the board plugged in?")
+        raise BoardLostError(connection.failed)
     if connection.received:
         raise BoardError(
             f"What answers at {client.port} is no KWScope board ({connection.received} bytes of something else): "
@@ -151,8 +151,8 @@ def _load(client: BoardClient, weights: Weights, capacity: int) -> Info:
             block = LoadWeights(offset, weights.image[offset : offset + WEIGHT_BLOCK])
             client.command(block, "weights")
             if client.progress is not None:
-                done = min(offset + WEIGHT_BLOCK, len(weights.image)) / len(weights.image)
-                client.progress(f"Loading the weights: {done:.0%} of {len(weights.image):,} bytes")
+                share = 100 * min(offset + WEIGHT_BLOCK, len(weights.image)) // len(weights.image)
+                client.progress(f"Loading the weights: {share}% of {len(weights.image):,} bytes")
         answer = client.request(commit, timeout=_COMMIT_WAIT, tries=_TRIES)
         if isinstance(answer, Ack):
             break

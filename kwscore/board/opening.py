@@ -10,10 +10,10 @@ from typing import Literal, Protocol
 
 from kwscore.board.client import State, Timing
 from kwscore.board.engine import BoardEngine
-from kwscore.board.errors import BoardError
 from kwscore.board.golden import GoldenCore, board_model
 from kwscore.board.handshake import check_baud
 from kwscore.board.protocol import DEFAULT_BAUD
+from kwscore.errors import KWScopeError
 from kwscore.fixed.calibrate import load_image
 from kwscore.fixed.image import Image
 from kwscore.models.config import DEFAULT_NETWORK
@@ -66,7 +66,7 @@ def serve(
     ``image``: a network of the sizes that the board sim shall have (default: the shipped one). Virtual boards start
     without weights, as a freshly configured one. ``paced``: bytes take as long as on a real line. ``kind``: by default
     a pseudo-terminal where the system has them, else a socket. ``progress`` is told what takes long (compiling,
-    building). Raises BoardError with one sentence.
+    building). Raises BoardError with one sentence where the board cannot be started, KWScopeError for an empty name.
     """
     kind = kind or ("socket" if sys.platform == "win32" else "pty")
     if name == SIM:
@@ -80,7 +80,7 @@ def serve(
 
         return VerilatedBoard(paced=paced, kind=kind, progress=progress)
     if not name.strip():
-        raise BoardError("The name of the board is empty: give sim, rtl, or a serial port.")
+        raise KWScopeError("The name of the board is empty: give sim, rtl, or a serial port.")
     return RealPort(name)
 
 
@@ -92,15 +92,17 @@ def open_board(
     baud: int = DEFAULT_BAUD,
     paced: bool = False,
     kind: Literal["pty", "socket"] | None = None,
+    may_wait: bool = False,
     timing: Timing | None = None,
     on_state: Callable[[State], None] | None = None,
     progress: Progress | None = None,
 ) -> BoardEngine:
     """The board ``name`` running the network ``model`` (name, path, or image), loaded where it runs something else.
 
-    ``standby(image)`` makes the engine that takes over while the board is lost, for instance ``FixedEngine``. The
-    engine that comes back owns everything: closing it stops a virtual board too. Its ``client.state`` and
-    ``client.reason`` say how the link is; ``on_state`` is called from any thread when that changes.
+    ``standby(image)`` makes the engine that takes over while the board is lost, for instance ``FixedEngine``; with
+    ``may_wait`` also from the start, until a port or board that cannot be used yet can be. The engine that comes back
+    owns everything: closing it stops a virtual board too. Its ``client.state`` and ``client.reason`` say how the link
+    is; ``on_state`` is called from any thread when that changes.
 
     Blocks for as long as compiling, building or connecting take (a missing board: about three seconds), so a window
     calls it in a worker. Raises KWScopeError with one sentence; nothing stays open then.
@@ -114,6 +116,7 @@ def open_board(
             board_model(image),
             standby=standby(image) if standby else None,
             baud=baud,
+            may_wait=may_wait,
             timing=timing or patience(name),
             on_state=on_state,
             progress=progress,

@@ -47,8 +47,8 @@ class Report:
     ``results``: RESULTs that came; ``lost``: hops without one; ``differences``: RESULTs by the field that was not the
     integer engine's (``index`` and ``flags`` count as fields), ``first`` the first of them in words. ``rate``: hops a
     second with as many under way as the board has room for; ``keep_up``: that over live audio's 100. ``link`` and
-    ``compute``: where the time of a hop goes that is sent alone; compute is what the board counted, in cycles of its
-    clock, link the rest of the round trip.
+    ``compute``: where the ``round_trip`` of a hop goes that is sent alone; compute is what the board counted, in cycles
+    of its clock, link the rest. Both are None of a board that counts no cycles.
     """
 
     info: Info
@@ -86,7 +86,7 @@ class Report:
             "hops_per_s": round(self.rate, 1),
             "keep_up": round(self.keep_up, 2),
             **{name: _spread(value) for name, value in spreads.items()},
-            "stats": {name: getattr(self.stats, name) for name in Stats.__slots__} if self.stats else None,
+            "stats": self.stats.as_dict(self.info) if self.stats else None,
         }
 
 
@@ -189,5 +189,7 @@ def _alone(client: BoardClient, report: Report, engine: FixedEngine, samples: Pc
                 computes.append(answer.result.cycles * 1e6 / client.info.clock_hz)
     report.hops += len(samples) // HOP
     if trips:
-        report.round_trip, report.compute = Spread.of(trips), Spread.of(computes)
+        report.round_trip = Spread.of(trips)
+    if trips and client.info.counts_cycles:
+        report.compute = Spread.of(computes)
         report.link = Spread.of([max(0.0, trip - compute) for trip, compute in zip(trips, computes, strict=True)])

@@ -21,7 +21,7 @@ from kwscore.errors import KWScopeError
 from kwscore.stream.telemetry import Engine
 from tests.board.conftest import PATIENT, Bench
 from tests.board.faults import FrameFault, corrupt_byte, drop_frame
-from tests.board.toy import ToyEngine, assert_same, speech_like
+from tests.board.toy import CountingCore, ToyEngine, assert_same, speech_like
 
 IMAGE = np.random.default_rng(3).bytes(5900)
 WEIGHTS = Weights(IMAGE, int(ToyEngine.model_hash[:8], 16), p.Sizes())
@@ -60,11 +60,26 @@ def test_reset_equals_a_new_engine(bench: Bench) -> None:
 
 
 def test_link_and_compute_time_are_apart(bench: Bench) -> None:
-    engine = bench.engine(bench.board().port)
+    core = CountingCore(ToyEngine())
+    engine = bench.engine(bench.board(Device(core, core.model_id)).port)
+    assert engine.client.info.counts_cycles
     records = engine.process(speech_like(10))
     assert [t.frame for t in engine.timings] == [r.frame for r in records]
     assert all(t.compute_us == r.elapsed_us == 123.0 for t, r in zip(engine.timings, records, strict=True))
-    assert all(t.link_us > 0 for t in engine.timings)
+    assert all(t.link_us > 0 and t.trip_us == t.link_us + 123.0 for t in engine.timings)
+    assert engine.client.stats().as_dict(engine.client.info)["max_cycles"] == core.CYCLES
+
+
+def test_a_board_without_cycle_counter_has_only_the_round_trip(bench: Bench) -> None:
+    """This machine's time is never shown as a board's."""
+    engine = bench.engine(bench.board().port)
+    assert not engine.client.info.counts_cycles
+    records = engine.process(speech_like(10))
+    assert all(np.isnan(t.compute_us) and t.trip_us == t.link_us > 0 for t in engine.timings)
+    assert [r.elapsed_us for r in records] == [t.trip_us for t in engine.timings]
+    stats = engine.client.stats()
+    assert stats.max_cycles == 0
+    assert stats.as_dict(engine.client.info)["max_cycles"] is None
 
 
 def test_a_real_line_is_paced(bench: Bench) -> None:
@@ -117,6 +132,15 @@ def test_loading_the_weights_tells_how_far_it_is(bench: Bench) -> None:
     bench.client(bench.board(Device(core)).port, weights=WEIGHTS, progress=said.append)
     assert said[-1] == f"Loading the weights: 100% of {len(IMAGE):,} bytes"
     assert len(said) == -(-len(IMAGE) // p.WEIGHT_BLOCK)
+
+
+def test_the_weights_are_complete_once(bench: Bench) -> None:
+    """The last block of the shipped image is 8 bytes: 99.9 % is not yet 100."""
+    said: list[str] = []
+    weights = Weights(bytes(9224), WEIGHTS.model_id, p.Sizes())
+    core = EngineCore(ToyEngine(), lambda image: ToyEngine())
+    bench.client(bench.board(Device(core)).port, weights=weights, progress=said.append)
+    assert [line for line in said if "100%" in line] == said[-1:]
 
 
 def test_weights_that_are_there_are_not_loaded_again(bench: Bench) -> None:

@@ -8,9 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kwscore.board.client import BoardClient, State
+from kwscore.board.client import BoardClient, State, Timing
+from kwscore.board.device import Device
 from kwscore.board.errors import BoardError
+from kwscore.board.golden import GoldenCore
 from kwscore.board.opening import VIRTUAL, open_board, serve
+from kwscore.board.virtual import VirtualBoard
+from kwscore.constants import HOP
+from kwscore.errors import KWScopeError
 from kwscore.fixed.engine import FixedEngine
 from kwscore.stream.telemetry import Engine
 from tests.board.toy import speech_like
@@ -55,8 +60,37 @@ def test_the_standby_is_of_the_same_network() -> None:
     [("", "empty"), ("nowhere", "no port nowhere"), ("socket://127.0.0.1:1", "No virtual board listens")],
 )
 def test_names_that_are_no_board(name: str, words: str) -> None:
-    with pytest.raises(BoardError, match=words):
+    with pytest.raises(KWScopeError, match=words):
         open_board(name, image(DUAL, 1))
+
+
+def test_a_board_that_is_not_there_yet_is_taken_when_it_comes(tmp_path: Path) -> None:
+    """Software from the first sample, then the board, without a seam."""
+    made = image(DUAL, 1)
+    link = tmp_path / "board"
+    timing = Timing(answer=5.0, silence=30.0, retry=0.05, hop=120.0)
+    audio = speech_like(40)
+    with open_board(str(link), made, standby=FixedEngine, may_wait=True, timing=timing) as engine:
+        assert engine.client.state is State.LOST
+        assert "There is no port" in engine.client.reason
+        assert (engine.name, engine.blocks, engine.channels) == (made.name, 2, 24)
+        assert engine.expert_names == made.expert_names
+        records = engine.process(audio[: 10 * HOP])
+        assert not engine.on_board
+        with VirtualBoard(Device(GoldenCore(made)), link=link):
+            assert engine.client.wait_for(State.READY, timeout=60)
+            records += engine.process(audio[10 * HOP :])
+            assert engine.on_board
+            assert engine.client.reason == ""
+    assert [r.frame for r in records] == list(range(37))
+    expected = FixedEngine(made).process(audio)
+    assert [r.logits.tolist() for r in records[:7]] == [r.logits.tolist() for r in expected[:7]]
+
+
+def test_closing_a_board_that_never_came_is_final(tmp_path: Path) -> None:
+    engine = open_board(str(tmp_path / "nowhere"), image(DUAL, 1), standby=FixedEngine, may_wait=True)
+    engine.close()
+    assert engine.client.state is State.CLOSED
 
 
 def test_a_slow_line_is_refused_before_anything_is_started() -> None:

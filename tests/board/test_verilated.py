@@ -55,6 +55,8 @@ def test_every_field_of_every_result(board: VerilatedBoard) -> None:
     assert report.results == 250
     assert report.stats is not None
     assert (report.stats.crc_errors, report.stats.overruns, report.stats.gaps) == (0, 0, 0)
+    assert client.info.counts_cycles
+    assert report.compute is not None
     assert 30_000 < report.stats.max_cycles <= 60_000
     assert board.cpu_seconds() is None or board.cpu_seconds() > 0  # type: ignore[operator]
 

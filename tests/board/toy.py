@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kwscore.audio.level import rms_dbfs
+from kwscore.board.core import EngineCore
+from kwscore.board.protocol import Mask, Mode
 from kwscore.constants import HOP, WINDOW
 from kwscore.stream.pcm import to_pcm
 from kwscore.stream.telemetry import Telemetry
@@ -58,6 +62,20 @@ class ToyEngine:
             words(-(2**15), 2**15, 9, 12),
             123.0,
         )
+
+
+class CountingCore(EngineCore):
+    """A virtual board's core that counts cycles, as hardware does: always the same number for a frame."""
+
+    CYCLES = 6150
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.info = replace(self.info, mode=self.info.mode & ~Mode.UNTIMED)
+
+    def hop(self, samples: NDArray[np.int16], mask: Mask, counters: tuple[int, int]) -> tuple[int, bytes | None]:
+        _, body = super().hop(samples, mask, counters)
+        return (self.CYCLES if body else 0), body
 
 
 def speech_like(hops: int, seed: int = 1) -> NDArray[np.int16]:
