@@ -12,7 +12,7 @@ __all__ = ["KERNEL_FILES", "cache_is_current", "drop_stale_cache", "entry", "ker
 
 KERNEL_FILES = (
     *("jit.py", "arith.py", "functions.py", "layout.py", "spectrum.py", "frontend.py", "features.py", "block.py"),
-    *("head.py", "step.py", "../constants.py", "../models/constants.py", "../stream/jit.py"),
+    *("head.py", "step.py", "../constants.py", "../models/constants.py", "../stream/framing.py", "../stream/jit.py"),
 )
 _MARKER = "kwscope-fixed-kernels.sha256"
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from kwscore.constants import HOP, N_MELS, WINDOW
+from kwscore.constants import N_MELS, WINDOW
 from kwscore.fixed import features as feat
 from kwscore.fixed import frontend as front
 from kwscore.fixed import layout as at
@@ -14,6 +12,7 @@ from kwscore.fixed.block import block, gate_factors, layer_norm, row
 from kwscore.fixed.head import head
 from kwscore.fixed.jit import entry, kernel
 from kwscore.models.constants import ANCHOR_FRAMES
+from kwscore.stream.framing import fill_window, power_of_new, slide
 
 
 @kernel
@@ -82,21 +81,16 @@ def run(sizes, rom, net, state, trace, samples, out):
     pcm = state.pcm
     fill = state.counter[at.FILL]
     while True:
-        part = min(WINDOW - fill, samples.shape[0] - taken)
-        for i in range(part):
-            pcm[fill + i] = samples[taken + i]
+        part = fill_window(pcm, fill, samples, taken)
         fill += part
         taken += part
         if fill < WINDOW:
             break
         t = state.counter[at.FRAME]
-        power = np.int64(0)
-        for i in range(0 if t == 0 else WINDOW - HOP, WINDOW):
-            power += np.int64(pcm[i]) * np.int64(pcm[i])
         spectral(sizes, rom, net, state, trace, t)
         normalised(sizes, rom, net, state, trace, t)
         network(sizes, rom, net, state, trace, t)
-        out.power[rows] = power
+        out.power[rows] = power_of_new(pcm, t)
         out.mel[rows] = trace.mel
         feat.log_words(rom.func, trace.mel, out.log_mel[rows])
         out.snr[rows] = trace.snr
@@ -107,8 +101,6 @@ def run(sizes, rom, net, state, trace, samples, out):
         gate_factors(rom.func, net.const.block, trace.modulation, out.factor[rows])
         state.counter[at.FRAME] = t + 1
         rows += 1
-        for i in range(WINDOW - HOP):
-            pcm[i] = pcm[i + HOP]
-        fill = WINDOW - HOP
+        fill = slide(pcm)
     state.counter[at.FILL] = fill
     return rows

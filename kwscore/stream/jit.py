@@ -14,7 +14,7 @@ import numba
 from kwscore import compiled
 
 KERNEL_FILES = (
-    *("jit.py", "mathf.py", "fft.py", "layout.py", "frontend.py", "routing.py", "backend.py", "step.py"),
+    *("jit.py", "mathf.py", "fft.py", "framing.py", "layout.py", "frontend.py", "routing.py", "backend.py", "step.py"),
     *("../constants.py", "../models/constants.py", "../audio/level.py"),  # numbers that are compiled in
 )
 _MARKER = "kwscope-kernels.sha256"

@@ -13,6 +13,7 @@ from kwscore.stream import backend as back
 from kwscore.stream import frontend as front
 from kwscore.stream import layout as at
 from kwscore.stream.fft import magnitude_spectrum
+from kwscore.stream.framing import fill_window, power_of_new, slide
 from kwscore.stream.jit import entry, inlined_kernel, kernel
 from kwscore.stream.layout import Bundle
 from kwscore.stream.mathf import ZERO
@@ -22,14 +23,11 @@ _FULL_SCALE = 32768.0 * 32768.0
 
 
 @kernel
-def level_dbfs(pcm):
-    """RMS level of int16 samples in dB re full scale."""
-    power = np.int64(0)
-    for i in range(pcm.shape[0]):
-        power += np.int64(pcm[i]) * np.int64(pcm[i])
+def level_dbfs(power, count):
+    """RMS level in dB re full scale of ``count`` int16 samples whose squares sum to ``power``."""
     if power == 0:
         return FLOOR_DBFS
-    return 10.0 * math.log10(power / (pcm.shape[0] * _FULL_SCALE))
+    return 10.0 * math.log10(power / (count * _FULL_SCALE))
 
 
 @inlined_kernel
@@ -110,20 +108,16 @@ def run(bundled, samples, out):
     pcm = state.pcm
     fill = state.counter[at.FILL]
     while True:
-        part = min(WINDOW - fill, samples.shape[0] - taken)
-        for i in range(part):
-            pcm[fill + i] = samples[taken + i]
+        part = fill_window(pcm, fill, samples, taken)
         fill += part
         taken += part
         if fill < WINDOW:
             break
         t = state.counter[at.FRAME]
-        out[rows, at.OUT_LEVEL] = level_dbfs(pcm if t == 0 else pcm[WINDOW - HOP :])
+        out[rows, at.OUT_LEVEL] = level_dbfs(power_of_new(pcm, t), WINDOW if t == 0 else HOP)
         frame(shape, weights, state, scratch, t, out[rows])
         state.counter[at.FRAME] = t + 1
         rows += 1
-        for i in range(WINDOW - HOP):
-            pcm[i] = pcm[i + HOP]
-        fill = WINDOW - HOP
+        fill = slide(pcm)
     state.counter[at.FILL] = fill
     return rows
