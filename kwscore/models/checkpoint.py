@@ -211,7 +211,7 @@ def _config(header: Mapping[str, str], path: Path) -> NetworkConfig | CnnConfig:
     try:
         return config_from_dict(json.loads(header["config"]))
     except (json.JSONDecodeError, TypeError) as error:
-        raise KWScopeError(f"{path} has a damaged header: {error}.") from error
+        raise KWScopeError(f"{path} has a damaged header: get it again, or give another checkpoint.") from error
 
 
 def load_strictly(net: Any, state: Mapping[str, Any], where: str) -> None:
@@ -247,9 +247,12 @@ def _read(path: Path) -> tuple[dict[str, str], Arrays]:
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError) as error:
+    except OSError as error:
+        why = error.strerror or "input/output error"
+        raise KWScopeError(f"{path} cannot be read ({why}): check the disk, and who may read the file.") from error
+    except (SafetensorError, ValueError) as error:
         raise KWScopeError(
-            f"{path} cannot be read as a checkpoint (truncated or another kind of file): {error}."
+            f"{path} cannot be read as a checkpoint (truncated or another kind of file): get it again, or give another."
         ) from error
     wrong = [name for name, array in arrays.items() if array.dtype != np.float32]
     if wrong:

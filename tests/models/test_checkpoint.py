@@ -127,8 +127,9 @@ def test_truncated_and_other_files(saved: Path) -> None:
     data = saved.read_bytes()
     for content in (data[: len(data) // 2], b"", b"RIFF" * 100):
         saved.write_bytes(content)
-        with pytest.raises(KWScopeError, match="cannot be read as a checkpoint"):
+        with pytest.raises(KWScopeError, match="cannot be read as a checkpoint") as caught:
             kwscore.load_model(saved)
+        assert str(caught.value).endswith("get it again, or give another.")  # and not in a library's own words
     save_file({"x": np.zeros(3, np.float32)}, saved)
     with pytest.raises(KWScopeError, match="no KWScope checkpoint"):
         kwscore.load_model(saved)
