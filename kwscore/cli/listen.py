@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -14,13 +13,12 @@ from kwscore.cli.common import (
     BoardOption,
     JsonOption,
     ModelOption,
-    emit,
     note,
-    numbers,
     open_engine,
     open_source,
 )
-from kwscore.constants import HOP, LABELS, SAMPLE_RATE, WORDS
+from kwscore.cli.listen_output import JsonOutput, Output, Silent, TextOutput
+from kwscore.constants import HOP, SAMPLE_RATE, WORDS
 from kwscore.errors import KWScopeError
 from kwscore.models.config import DEFAULT_NETWORK
 
@@ -32,9 +30,8 @@ if TYPE_CHECKING:
     from kwscore.stream.calibrator import CalibrationRecord
     from kwscore.stream.detection import DetectionSettings, Event
     from kwscore.stream.runner import Batch
-    from kwscore.stream.telemetry import Engine, Telemetry
+    from kwscore.stream.telemetry import Engine
 
-_STATUS_INTERVAL = 0.1  # seconds between two states of the line at the terminal
 _GRACE = 3.0  # seconds that a live source may lag behind --seconds before it is ended by the wall clock
 
 
@@ -99,7 +96,7 @@ def listen(
         raise KWScopeError("--calibrate changes constants that a board keeps to itself: leave it out, or --board.")
     opened = open_source(source, device=device, realtime=realtime)
     engine = open_engine(model, board, baud)
-    session = _Session(opened, engine, settings, _JsonOutput(telemetry) if as_json else _TextOutput(), calibrate)
+    session = _Session(opened, engine, settings, JsonOutput(telemetry) if as_json else TextOutput(), calibrate)
     heard = session.run(seconds, until)
     if (until is not None and not heard) or session.incomplete:
         raise typer.Exit(1)
@@ -130,7 +127,7 @@ class _Session:
         source: Source,
         engine: Engine,
         settings: DetectionSettings,
-        output: _Output,
+        output: Output,
         calibrate: float | None = None,
     ) -> None:
         from kwscore.board.engine import BoardEngine
@@ -155,7 +152,7 @@ class _Session:
             self.output.start(self)
             return self._loop(begin, seconds, until)
         except BrokenPipeError:  # the reader has had enough: nothing more to say
-            self.output = _Silent()
+            self.output = Silent()
             raise
         finally:
             self.source.stop()
@@ -239,173 +236,3 @@ class _Calibration:
 
         self._recent = [np.concatenate((*self._recent, batch.samples))[-SAMPLE_RATE:]]
         return self._calibrator.heard(self._recent[0]) if batch.events and self._left == 0 else None
-
-
-class _Output:
-    """Where results go. Progress is shown on stderr, and only to a person at a terminal."""
-
-    def __init__(self) -> None:
-        self._shows_line = sys.stderr.isatty()
-        self._next_line = 0.0
-
-    def start(self, session: _Session) -> None:
-        note(f"Listening to {session.source.name} with {session.engine.name} ({session.engine.model_hash}).")
-
-    def batch(self, batch: Batch) -> None:
-        """What one step delivered."""
-        self.progress(batch)
-
-    def progress(self, batch: Batch) -> None:
-        """Keep the line at the terminal current: time, level, what it sounds like now."""
-        now = time.monotonic()
-        if not self._shows_line or now < self._next_line or not batch.telemetry:
-            return
-        self._next_line = now + _STATUS_INTERVAL
-        best = int(batch.posteriors[-1].argmax())
-        seconds = (batch.position + len(batch.samples)) / SAMPLE_RATE
-        level = batch.telemetry[-1].level_dbfs
-        text = f"{seconds:8.1f} s  {level:6.1f} dBFS  {LABELS[best]} {batch.posteriors[-1, best]:.2f}"
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-    def calibrated(self, record: CalibrationRecord) -> None:
-        """The constants were set."""
-        from kwscore.cli.calibrate import describe, warn_unsteady
-
-        self.clear()
-        note(describe(record))
-        if record.snr_from != "heard":
-            warn_unsteady(record.noise)
-
-    def clear(self) -> None:
-        """Take the line at the terminal away."""
-        if self._shows_line:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-    def end(self, session: _Session, elapsed: float) -> None:
-        self.clear()
-        figures, status = session.runner.statistics(), session.source.status()
-        heard = figures.position / SAMPLE_RATE
-        words = f"{len(session.events)} word{'' if len(session.events) == 1 else 's'}"
-        lost = (
-            f"; {status.dropped} samples lost, {status.overflows} overflows"
-            if status.dropped or status.overflows
-            else ""
-        )
-        note(f"{heard:.1f} s heard in {elapsed:.1f} s, {words}, {figures.hop_us:.0f} us per hop (median){lost}.")
-        score = session.score()
-        if score:
-            note(
-                f"Of {score['words']} words said: {score['hits']} found, {score['misses']} missed; "
-                f"{score['false_accepts']} reported that were not said."
-            )
-
-
-class _TextOutput(_Output):
-    """A line for each word: when it was decided, the word, its score."""
-
-    def batch(self, batch: Batch) -> None:
-        for event in batch.events:
-            self.clear()
-            print(f"{_seconds(event.decided):9.2f} s  {event.word:<6} {event.score:.2f}", flush=True)
-        self.progress(batch)
-
-
-class _Silent(_Output):
-    """Nobody listens any more."""
-
-    def end(self, session: _Session, elapsed: float) -> None:
-        self.clear()
-
-
-class _JsonOutput(_Output):
-    """One JSON object a line."""
-
-    def __init__(self, telemetry: bool) -> None:
-        super().__init__()
-        self._telemetry = telemetry
-
-    def start(self, session: _Session) -> None:
-        super().start(session)
-        engine = session.engine
-        emit(
-            {
-                "type": "start",
-                "source": session.source.name,
-                "model": engine.name,
-                "hash": engine.model_hash,
-                "board": session.board,
-                "labels": LABELS,
-                "experts": engine.expert_names,
-                "blocks": engine.blocks,
-                "channels": engine.channels,
-                "sample_rate": SAMPLE_RATE,
-                "hop": HOP,
-                "detection": session.settings.to_dict(),
-            }
-        )
-
-    def batch(self, batch: Batch) -> None:
-        events = {event.decided_frame: event for event in batch.events}
-        for record, posterior in zip(batch.telemetry, batch.posteriors, strict=True):
-            if self._telemetry:
-                emit({**_telemetry(record), "posteriors": numbers(posterior)})
-            if record.frame in events:
-                emit(_event(events[record.frame]))
-        self.progress(batch)
-
-    def calibrated(self, record: CalibrationRecord) -> None:
-        super().calibrated(record)
-        emit({"type": "calibration", **record.to_dict()})
-
-    def end(self, session: _Session, elapsed: float) -> None:
-        super().end(session, elapsed)
-        figures, status = session.runner.statistics(), session.source.status()
-        emit(
-            {
-                "type": "end",
-                "samples": figures.position,
-                "frames": figures.frames,
-                "events": len(session.events),
-                "score": session.score(),
-                "dropped": status.dropped,
-                "overflows": status.overflows,
-                "hop_us": round(figures.hop_us, 2),
-                "hop_p99_us": round(figures.hop_p99_us, 2),
-            }
-        )
-
-
-def _telemetry(record: Telemetry) -> dict[str, Any]:
-    return {
-        "type": "telemetry",
-        "frame": record.frame,
-        "sample": record.sample,
-        "time_s": _seconds(record.sample),
-        "level_dbfs": round(record.level_dbfs, 3),
-        "mel": numbers(record.mel),
-        "snr": numbers(record.snr),
-        "routing": numbers(record.routing),
-        "delta": numbers(record.delta),
-        "logits": numbers(record.logits),
-        "elapsed_us": round(record.elapsed_us, 2),
-    }
-
-
-def _event(event: Event) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "type": "event",
-        "word": event.word,
-        "score": float(f"{event.score:.7g}"),
-        "frame": event.decided_frame,
-        "start": event.start,
-        "peak": event.peak,
-        "decided": event.decided,
-    }
-    for name in ("start", "peak", "decided"):
-        record[f"{name}_s"] = _seconds(record[name])
-    return record
-
-
-def _seconds(sample: int) -> float:
-    """Time at the end of a sample."""
-    return round((sample + 1) / SAMPLE_RATE, 6)
