@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import pickle
 import re
 import zipfile
@@ -32,7 +33,6 @@ from kwscore.models.registry import create_model
 State = dict[str, Tensor]
 _BLOCK = re.compile(r"blocks\.(\d+)\.sa_ssm\.(.+)")
 _ZERO = torch.tensor(0.0)
-_UNREADABLE = (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -78,18 +78,20 @@ def load_published(path: str | Path, name: str) -> NanoMamba | CnnBaseline:
     path = Path(path)
     content = _read(path)
     state = content.get("model_state_dict", content.get("state_dict", content))
-    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not state or not all(map(_is_tensor, state.items())):
         raise KWScopeError(f"{path} has no tensors of a network (model_state_dict).")
+    if odd := next((key for key, value in state.items() if not _is_plain(value)), None):
+        raise KWScopeError(f"{path} holds {odd} as {state[odd].dtype}; published weights are dense 32-bit floats.")
     stated = content.get("model_name")
     known = {*REGISTRY, *BASELINES}
     if isinstance(stated, str) and ALIASES.get(stated, stated) in known - {ALIASES.get(name, name)}:
         raise KWScopeError(f"{path} says that it holds {stated}, not {name}.")
-    for key, value in state.items():
+    net, generation = _build({key: value.detach().float() for key, value in state.items()}, name, str(path))
+    for key, value in net.state_dict().items():
         if not torch.isfinite(value).all():
             raise KWScopeError(f"{path} is damaged: {key} holds NaN or infinity.")
-    net, generation = _build({key: value.detach().float() for key, value in state.items()}, name, str(path))
     arrays = {key: value.numpy() for key, value in net.state_dict().items()}
-    told = {key: value for key, value in content.items() if isinstance(value, str | int | float | bool)}
+    told = {key: value for key, value in content.items() if isinstance(key, str) and _said(value)}
     net.card = {
         **told,
         "network": net.config.name,
@@ -107,15 +109,45 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise KWScopeError(f"There is no published file {path}: download it from the authors' repository.")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise KWScopeError(
-            f"{path} cannot be read as published weights (damaged, or not only tensors): {reason}"
-        ) from error
+        content = load_tensors(path)
+    except pickle.UnpicklingError:
+        # torch's own sentence says how to run the code in the file all the same: not to be passed on
+        reason = "it is damaged, or holds more than tensors, which is never run"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except Exception as error:  # damage shows as any exception
+        reason = f"it is damaged: {(str(error) or type(error).__name__).splitlines()[0].split('. ')[0]}"
+    else:
+        reason = ""
+    if reason:
+        raise KWScopeError(f"{path} cannot be read as published weights ({reason}): download it again.")
     if not isinstance(content, dict):
         raise KWScopeError(f"{path} holds a {type(content).__name__}, not the weights of a network.")
     return content
+
+
+def load_tensors(path: Path) -> Any:
+    """What ``torch.save`` wrote, tensors and plain values only. Raises whatever torch raises where it is damaged."""
+    if zipfile.is_zipfile(path):  # torch itself does not look at the checksums
+        with zipfile.ZipFile(path) as archive:
+            if (damaged := archive.testzip()) is not None:
+                raise ValueError(f"the checksum of {damaged} is wrong")
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _is_tensor(item: tuple[Any, Any]) -> bool:
+    return isinstance(item[0], str) and isinstance(item[1], Tensor)
+
+
+def _is_plain(value: Tensor) -> bool:
+    """Whether it is dense and of 32-bit floats, or a counter."""
+    kind = value.dtype == torch.float32 or (value.dtype == torch.int64 and value.numel() == 1)
+    return kind and value.layout == torch.strided and value.device.type == "cpu"
+
+
+def _said(value: Any) -> bool:
+    """Whether a card can hold it."""
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _build(state: State, name: str, where: str) -> tuple[NanoMamba | CnnBaseline, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import pickle
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -185,7 +184,7 @@ class Trainer:
             self.net.load_state_dict(state["net"])
             self.ema.load_state_dict(state["ema"])
             self.optimiser.load_state_dict(state["optimiser"])
-        except (KWScopeError, RuntimeError, ValueError, KeyError):
+        except (KWScopeError, RuntimeError, ValueError, KeyError, TypeError):
             raise another from None
         self.epoch, self.step = state["epoch"], state["step"]
         self.history = state["history"]
@@ -194,7 +193,7 @@ class Trainer:
     def _read_state(self) -> dict[str, Any]:
         try:
             state: dict[str, Any] = torch.load(self.state_path, weights_only=True, map_location="cpu")
-        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError):
+        except Exception:  # damage shows as any exception
             raise KWScopeError(f"{self.state_path} is damaged: remove it to begin anew.") from None
         return state
 
