@@ -352,6 +352,11 @@ def _facts(session: Session) -> list[tuple[str, str]]:
             to = change.to or {}
             noise = f"{to['noise']} at {to['snr_db']:g} dB" if to else "no noise"
             rows.append((f"from {change.position / SAMPLE_RATE:.2f} s", noise))
+        elif change.what == "calibrated":
+            to = change.to or {}
+            level = f"noise {to['noise']['level_dbfs']:g} dBFS, SNR {to['snr_db']:g} dB" if to else ""
+            said = f"calibrated: {level}" if to else "the network's own constants"
+            rows.append((f"from {change.position / SAMPLE_RATE:.2f} s", said))
         elif change.what == "dropped" and change.to:
             rows.append((f"at {change.position / SAMPLE_RATE:.2f} s", f"{change.to} samples lost up to here"))
     rows += [(f"words ({len(session.events)})", _said(session.events)), ("notes", str(len(session.notes)))]

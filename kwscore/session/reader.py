@@ -44,8 +44,9 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From session sample ``position`` on, ``what`` is ``to``: "detection", "noise", "calibration", "dropped" (samples
-    lost so far); "detector" was exchanged."""
+    """From session sample ``position`` on, ``what`` is ``to``: "detection", "noise", "calibration" (the constants),
+    "calibrated" (what was measured to set them, ``CalibrationRecord.to_dict``; None: undone), "dropped" (samples lost
+    so far); "detector" was exchanged."""
 
     position: int
     what: str

@@ -245,14 +245,15 @@ def _play(
     detector = Detector(_at(settings, segment.start))
     engine.reset()
     constants = _calibrations(session, segment, engine)
-    for position, values in constants:
-        if position <= segment.start:
-            engine.calibration = values  # type: ignore[attr-defined]
+    begin = max(segment.start, start.position)
+    held = [values for position, values in constants if position <= begin]
+    if held:  # the newest ones only: those before them may be of another network
+        engine.calibration = held[-1]  # type: ignore[attr-defined]
     if start.state is not None:
         give_state(start.state, engine, detector)
     resets = [c.position for c in session.changes if c.what == "detector" and segment.start < c.position < segment.end]
     origin = segment.origin if start.state is not None else start.position
-    changed = {position: values for position, values in constants if start.position < position < segment.end}
+    changed = {position: values for position, values in constants if begin < position < segment.end}
     cuts = sorted({*range(start.position, segment.end, PIECE), *changed, segment.end})
     for at, end in pairwise(cuts):
         if at in changed:

@@ -42,6 +42,7 @@ class Moment:
     dropped: int
     base: int  # sample of the source at which the runner's clock began
     calibration: list[list[float]] | None  # of an engine that has one
+    calibrated: Any  # the CalibrationRecord that set it, where one did
 
     @classmethod
     def of(cls, batch: Batch, runner: Runner) -> Moment:
@@ -60,6 +61,7 @@ class Moment:
             dropped=status.dropped,
             base=status.position - end,
             calibration=None if calibration is None else calibration.tolist(),
+            calibrated=getattr(runner.engine, "calibrated", None),
         )
 
 
@@ -165,6 +167,7 @@ class Tap:
         self._next_frame = 0
         self._anchored = False  # what the present segment began from is in the session
         self._said: dict[str, Any] = {}
+        self._calibrated: Any = None
         self._state_due = STATE_EVERY
         self._truth_due = 0
         self._truths: set[tuple[int, int]] = set()
@@ -198,6 +201,10 @@ class Tap:
         self._say("detection", moment.settings.to_dict(), start)
         self._say("noise", moment.noise, start)
         self._say("calibration", moment.calibration, start)
+        if moment.calibrated is not self._calibrated:
+            self._calibrated = moment.calibrated
+            measured = None if moment.calibrated is None else moment.calibrated.to_dict()
+            self._put(Entry(CHANGE, start, {"what": "calibrated", "to": measured}))
         self._say("dropped", moment.dropped, start)
         if len(batch.samples) or batch.telemetry:
             events = [shifted(event, origin) for event in batch.events]

@@ -28,6 +28,7 @@ from kwscore.models.calibration import (
     values_for_snr,
 )
 from kwscore.models.config import NetworkConfig
+from kwscore.models.melbank import mel_filterbank
 from kwscore.stream.pcm import to_pcm
 
 Law = Literal["continuous", "profile"]
@@ -55,6 +56,20 @@ def power_spectra(pcm: NDArray[np.int16]) -> NDArray[np.float64]:
     power = np.abs(np.fft.rfft(frames * _HANN, axis=1)) ** 2 * _SCALE
     power[:, 1:-1] *= 2
     return np.asarray(power)
+
+
+def band_dbfs(spectrum: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Level in dBFS of each of the 40 mel bands (40,) of a power spectrum (257,) as of ``power_spectra``; the bands
+    overlap, and those below 1 kHz are about as wide as one bin. -120 where there is nothing."""
+    power = mel_filterbank() @ np.asarray(spectrum, np.float64)
+    return np.asarray(10.0 * np.log10(np.maximum(power, 10.0 ** (FLOOR_DBFS / 10.0))))
+
+
+def floor_power(magnitude: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The power spectrum (257,) of a noise floor of magnitudes (257,), such as ``StreamEngine.noise_floor``."""
+    power = np.asarray(magnitude, np.float64) ** 2 * (_SCALE * 32768.0**2)
+    power[1:-1] *= 2
+    return power
 
 
 def _db(power: float) -> float:
@@ -115,6 +130,16 @@ class NoiseMeter:
         """Sound collected so far."""
         return (self._frames * HOP + WINDOW - HOP) / SAMPLE_RATE if self._frames else 0.0
 
+    @property
+    def change_db(self) -> float:
+        """Loudest over quietest tenth of a second so far."""
+        return max(self._loudest - self._quietest, 0.0)
+
+    @property
+    def steady(self) -> bool:
+        """Whether nothing has stood out so far."""
+        return self.change_db < UNSTEADY_DB
+
     def add(self, samples: NDArray[np.generic]) -> None:
         """Take mono 16 kHz samples, int16 or float in [-1, 1]."""
         pcm = np.concatenate((self._rest, to_pcm(samples)))
@@ -138,7 +163,7 @@ class NoiseMeter:
             )
         spectrum = self._sum / self._frames
         level = _db(float(spectrum.sum()))
-        return NoiseProfile(spectrum, level, self.seconds, self._loudest - self._quietest)
+        return NoiseProfile(spectrum, level, self.seconds, self.change_db)
 
 
 class Calibratable(Protocol):
@@ -156,6 +181,9 @@ class Calibratable(Protocol):
 
     @calibration.setter
     def calibration(self, values: NDArray[np.floating]) -> None: ...
+
+    calibrated: CalibrationRecord | None
+    """What set them; assigning ``calibration`` takes it away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,12 +288,14 @@ class Calibrator:
         self.engine.calibration = np.tile(np.asarray(values, np.float32), (len(self._before), 1))
         self.record = CalibrationRecord(
             self.engine.config.name, self.engine.model_hash, noise, snr_db, source, self.speech_dbfs, self.law, profile,
-            _rows(self._before), _rows(self.engine.calibration),
+            constants_of(self._before), constants_of(self.engine.calibration),
         )  # fmt: skip
+        self.engine.calibrated = self.record
         return self.record
 
 
-def _rows(values: NDArray[np.float32]) -> tuple[Values, ...]:
+def constants_of(values: NDArray[np.float32]) -> tuple[Values, ...]:
+    """An engine's ``calibration`` (blocks, 5) as plain numbers, rounded to what float32 holds."""
     rows = []
     for row in values:
         a, b, c, d, e = (float(f"{value:.7g}") for value in row)

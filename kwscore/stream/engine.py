@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from kwscore.stream.pcm import to_pcm
 from kwscore.stream.step import run
 from kwscore.stream.telemetry import Telemetry
 from kwscore.stream.weights import Arrays, make_shape, pack
+
+if TYPE_CHECKING:
+    from kwscore.stream.calibrator import CalibrationRecord
 
 _CALIBRATION = [layout.DELTA_MIN, layout.DELTA_MAX, layout.EPSILON_MIN, layout.EPSILON_MAX, layout.GATE_FLOOR]
 _BATCH = 128
@@ -52,6 +55,8 @@ class StreamEngine:
         self._columns = layout.output_columns(self._shape)
         self._scratch = layout.new_scratch(self._shape)
         self._bundle: layout.Bundle | None = None
+        self.calibrated: CalibrationRecord | None = None
+        """What set the present constants; None: nobody told. Assigning ``calibration`` takes it away."""
 
     @classmethod
     def load(cls, name: str | Path) -> StreamEngine:
@@ -116,6 +121,13 @@ class StreamEngine:
                 f"({', '.join(CALIBRATION)})."
             )
         self._weights.block[:, _CALIBRATION] = given  # in place: the compiled step holds this array
+        self.calibrated = None
+
+    @property
+    def noise_floor(self) -> NDArray[np.float32]:
+        """A copy of the running noise floor (257,) that the SNR is estimated from: magnitudes of the FFT of 512 samples
+        in [-1, 1] under the Hann window; zeros before the first frame."""
+        return self._state.floor.copy()
 
     @property
     def state_bytes(self) -> int:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from kwscore.constants import SAMPLE_RATE
 from kwscore.errors import KWScopeError
 from kwscore.fixed.engine import FixedEngine
 from kwscore.session.container import ChunkWriter
@@ -21,6 +22,7 @@ from kwscore.session.recorder import Recorder
 from kwscore.session.replay import compare, verify
 from kwscore.session.tap import PreRoll
 from kwscore.stream import StreamEngine
+from kwscore.stream.calibrator import Calibrator
 from kwscore.stream.detection import DetectionSettings, Detector
 from kwscore.stream.runner import Runner
 from tests.session.conftest import SETTINGS, Blocks, record
@@ -294,6 +296,71 @@ def test_a_calibration_in_the_middle_is_replayed(tmp_path: Path, float_engine: S
         assert compare(session, float_engine).largest == 0
 
 
+def test_what_was_measured_is_recorded_where_it_began_and_ended(
+    tmp_path: Path, float_engine: StreamEngine, speech: PCM
+) -> None:
+    calibrator = Calibrator(float_engine)
+    calibrator.add(speech[: 2 * SAMPLE_RATE])
+    steps = np.cumsum([0, *(len(block) for block in np.array_split(speech, 70))])
+
+    def hook(step: int, runner: Runner, _: Recorder) -> None:
+        if step == 30:
+            calibrator.apply(3.0)
+        if step == 50:
+            calibrator.undo()
+
+    path = record(tmp_path / "a.kwsession", float_engine, speech, hook=hook)
+    assert float_engine.calibrated is None
+    with Session(path) as session:
+        began, ended = [change for change in session.changes if change.what == "calibrated"]
+        assert (began.position, ended.position, ended.to) == (steps[30], steps[50], None)
+        assert (began.to["snr_db"], began.to["model_hash"]) == (3.0, float_engine.model_hash)
+        assert len(began.to["noise"]["spectrum_dbfs"]) == 257
+        constants = [change for change in session.changes if change.what == "calibration"]
+        assert [change.position for change in constants] == [0, steps[30], steps[50]]
+        np.testing.assert_allclose(constants[1].to, began.to["after"], rtol=1e-6)
+        assert constants[2].to == constants[0].to
+        verdict = verify(session, float_engine)
+        assert (verdict.equal, verdict.unchecked, verdict.frames) == (True, 0, session.rows)
+
+
+def test_a_calibration_right_after_the_first_state_is_replayed(
+    tmp_path: Path, float_engine: StreamEngine, speech: PCM
+) -> None:
+    """Begun in the middle of a stream without the seconds before, the replay starts where the state was stored."""
+    own = float_engine.calibration
+
+    def hook(step: int, runner: Runner, _: Recorder) -> None:
+        if step == 31:
+            float_engine.calibration = own * np.float32(0.5)
+
+    path = record(tmp_path / "a.kwsession", float_engine, speech, begin=30, hook=hook)
+    float_engine.calibration = own
+    with Session(path) as session:
+        assert session.segments[0].origin < 0
+        verdict = verify(session, float_engine)
+        assert verdict.difference == ""
+        assert verdict.frames == session.rows - verdict.unchecked > 500
+
+
+def test_constants_of_two_networks_are_kept_apart(tmp_path: Path, float_engine: StreamEngine, speech: PCM) -> None:
+    other = StreamEngine(random_net("NanoMamba-Tiny-DualPCEN", seed=5, layers=1))
+    assert other.blocks != float_engine.blocks
+
+    def hook(step: int, runner: Runner, _: Recorder) -> None:
+        if step == 35:
+            other.calibration = other.calibration * np.float32(1.2)
+            runner.swap(engine=other)
+
+    path = record(tmp_path / "a.kwsession", float_engine, speech, hook=hook)
+    with Session(path) as session:
+        assert [segment.engine["hash"] for segment in session.segments] == [float_engine.model_hash, other.model_hash]
+        for engine in (float_engine, other):
+            verdict = verify(session, engine)
+            assert (verdict.difference, verdict.frames + verdict.unchecked) == ("", session.rows)
+            assert verdict.frames > 500
+
+
 def test_an_integer_engine_replays_bit_for_bit_and_a_reference_is_named(
     tmp_path: Path, float_net, float_engine: StreamEngine, speech: PCM
 ) -> None:
@@ -323,3 +390,19 @@ def test_an_integer_engine_replays_bit_for_bit_and_a_reference_is_named(
         found = compare(session, float_engine)
         assert found.frames > 0
         assert found.largest > 0
+
+
+def test_frames_of_a_board_and_of_its_standby_in_one_step(tmp_path: Path, speech: PCM) -> None:
+    class Patchy(LoudnessEngine):
+        """Tells the front end's output of every third frame only, as where a board's answers are late."""
+
+        def process(self, samples: NDArray[np.generic]) -> list[Telemetry]:
+            known = np.ones(40, np.float32)
+            return [replace(r, pcen=known) if r.frame % 3 == 0 else r for r in super().process(samples)]
+
+    path = record(tmp_path / "a.kwsession", Patchy(), speech[: 3 * SAMPLE_RATE])
+    with Session(path) as session:
+        assert session.complete
+        assert session.ending["reason"] == ""
+        frames = [(int(f), len(block.columns["pcen"][0])) for block in session.frames() for f in block.frame]
+    assert frames == [(f, 40 if f % 3 == 0 else 0) for f in range((3 * SAMPLE_RATE - 512) // 160 + 1)]
