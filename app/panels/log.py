@@ -7,23 +7,12 @@ import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QApplication,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QMenu,
-    QStackedLayout,
-    QTableView,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPoint, Qt, Signal
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QApplication, QHeaderView, QMenu, QTableView
 
-from app.theme import Theme, font
+from app.panels.listing import ListPanel
+from app.theme import Theme
 
 LIMIT = 5000  # rows; the oldest go first
 
@@ -123,7 +112,7 @@ def _alignment(column: int) -> int:
     return int(side | Qt.AlignmentFlag.AlignVCenter)
 
 
-class LogPanel(QWidget):
+class LogPanel(ListPanel):
     """Table of detections; copy with Ctrl+C, export with the button or the menu; a double click shows the moment."""
 
     key = "log"
@@ -138,74 +127,23 @@ class LogPanel(QWidget):
     moment_wanted = Signal(int)  # column
 
     def __init__(self, theme: Theme) -> None:
-        super().__init__()
+        super().__init__(
+            QTableView(), "Detection log", "Detections, newest first", "No word yet.\nReported words are listed here."
+        )
         self.model = LogModel()
-        self.setMinimumSize(220, 110)
-        self.setAccessibleName("Detection log")
-        self.setToolTip(f"<p><b>{self.title}</b></p><p>{self.about}</p>")
-        self.table = QTableView()
         self.table.setModel(self.model)
-        self.table.setAccessibleName("Detections, newest first")
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setShowGrid(False)
-        self.table.setWordWrap(False)
-        self.table.setTabKeyNavigation(False)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(24)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        header.setHighlightSections(False)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._menu)
         self.table.clicked.connect(lambda index: self.moment_wanted.emit(index.data(Qt.ItemDataRole.UserRole)))
-        copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.table)
-        copy.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        copy.activated.connect(self.copy)
-
-        self.hint = QLabel("No word yet.\nReported words are listed here.")
-        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.count = QLabel("")
-        self.copy_button = self._button("Copy", "Copy the selected rows, or all (Ctrl+C)", self.copy)
-        self.export_button = self._button(
+        self.add_key(QKeySequence.StandardKey.Copy, self.copy)
+        self.copy_button = self.add_button("Copy", "Copy the selected rows, or all (Ctrl+C)", self.copy)
+        self.export_button = self.add_button(
             "Export CSV…", "Write all rows to a CSV file (Ctrl+E)", self.export_wanted.emit
         )
-        self.clear_button = self._button("Clear", "Empty this list; the plots keep their marks", self.clear)
-
-        self.stack = QStackedLayout()
-        self.stack.addWidget(self.hint)
-        self.stack.addWidget(self.table)
-        foot = QHBoxLayout()
-        foot.setContentsMargins(12, 0, 6, 4)
-        foot.addWidget(self.count, 1)
-        for button in (self.copy_button, self.export_button, self.clear_button):
-            foot.addWidget(button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addLayout(self.stack, 1)
-        layout.addLayout(foot)
+        self.clear_button = self.add_button("Clear", "Empty this list; the plots keep their marks", self.clear)
         self.set_theme(theme)
         self._changed()
-
-    def sizeHint(self) -> QSize:
-        return QSize(340, 260)
-
-    def _button(self, text: str, tip: str, slot: object) -> QToolButton:
-        button = QToolButton()
-        button.setText(text)
-        button.setToolTip(tip)
-        button.setAccessibleName(text)
-        button.clicked.connect(slot)
-        return button
-
-    def set_theme(self, theme: Theme) -> None:
-        self.setAutoFillBackground(True)
-        for label in (self.hint, self.count):
-            label.setFont(font(12))
-            label.setStyleSheet(f"color: {theme.muted}")
-        self.table.setFont(font(13))
-        self.table.horizontalHeader().setFont(font(11))
 
     def add(self, row: LogRow) -> None:
         at_top = self.table.verticalScrollBar().value() == 0
@@ -240,9 +178,8 @@ class LogPanel(QWidget):
 
     def _changed(self) -> None:
         count = len(self.model.rows)
-        self.stack.setCurrentIndex(1 if count else 0)
-        self.count.setText("" if not count else "1 word" if count == 1 else f"{count} words")
-        for button in (self.copy_button, self.export_button, self.clear_button):
+        self.show_count(count, "word")
+        for button in self.buttons:
             button.setEnabled(count > 0)
 
     def _menu(self, position: QPoint) -> None:

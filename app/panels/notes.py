@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QStackedLayout,
-    QTableWidget,
-    QTableWidgetItem,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
-from app.theme import Theme, font
+from app.panels.listing import ListPanel
+from app.theme import Theme
 
 PIN = "pin"
 """What a note without words is called."""
@@ -36,7 +26,7 @@ class NoteRow:
     place: int | None = None
 
 
-class NotesPanel(QWidget):
+class NotesPanel(ListPanel):
     """A list in the order of time. A click jumps there; a double click or F2 edits the words; Delete takes one away."""
 
     key = "notes"
@@ -52,79 +42,39 @@ class NotesPanel(QWidget):
     edited = Signal(str, str)  # id, text
     deleted = Signal(str)  # id
 
+    table: QTableWidget
+
     def __init__(self, theme: Theme) -> None:
-        super().__init__()
+        super().__init__(
+            QTableWidget(0, len(_HEADERS)),
+            "Notes",
+            "Notes, in the order of time",
+            "No note yet.\nPress P to pin a moment, Shift+P to write a note.",
+        )
         self.rows: list[NoteRow] = []
         self._filling = False
-        self.setMinimumSize(220, 110)
-        self.setAccessibleName("Notes")
-        self.setToolTip(f"<p><b>{self.title}</b></p><p>{self.about}</p>")
-        self.table = QTableWidget(0, len(_HEADERS))
         self.table.setHorizontalHeaderLabels(_HEADERS)
-        self.table.setAccessibleName("Notes, in the order of time")
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         triggers = QAbstractItemView.EditTrigger
         self.table.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
-        self.table.setShowGrid(False)
-        self.table.setWordWrap(False)
-        self.table.setTabKeyNavigation(False)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(24)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
-        header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.table.cellClicked.connect(self._jump)
         self.table.cellChanged.connect(self._changed)
-        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table)
-        delete.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        delete.activated.connect(self._delete)
-        self.hint = QLabel("No note yet.\nPress P to pin a moment, Shift+P to write a note.")
-        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.count = QLabel("")
-        self.pin_button = self._button("Pin", "Mark this moment (P)", self.pin_wanted.emit)
-        self.note_button = self._button(
+        self.table.itemSelectionChanged.connect(self._enable)
+        self.add_key(QKeySequence.StandardKey.Delete, self._delete)
+        self.pin_button = self.add_button("Pin", "Mark this moment (P)", self.pin_wanted.emit)
+        self.note_button = self.add_button(
             "Note…", "Mark this moment and write something (Shift + P)", self.note_wanted.emit
         )
-        self.delete_button = self._button("Delete", "Remove the selected note (Delete)", self._delete)
-        self.stack = QStackedLayout()
-        self.stack.addWidget(self.hint)
-        self.stack.addWidget(self.table)
-        foot = QHBoxLayout()
-        foot.setContentsMargins(12, 0, 6, 4)
-        foot.addWidget(self.count, 1)
-        for button in (self.pin_button, self.note_button, self.delete_button):
-            foot.addWidget(button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addLayout(self.stack, 1)
-        layout.addLayout(foot)
-        self.table.itemSelectionChanged.connect(self._enable)
+        self.delete_button = self.add_button("Delete", "Remove the selected note (Delete)", self._delete)
         self.set_theme(theme)
-        self.show_rows([])
-
-    def sizeHint(self) -> QSize:
-        return QSize(340, 260)
-
-    def _button(self, text: str, tip: str, slot: object) -> QToolButton:
-        button = QToolButton()
-        button.setText(text)
-        button.setToolTip(tip)
-        button.setAccessibleName(text.rstrip("…"))
-        button.clicked.connect(slot)
-        return button
 
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme
-        self.setAutoFillBackground(True)
-        for label in (self.hint, self.count):
-            label.setFont(font(12))
-            label.setStyleSheet(f"color: {theme.muted}")
-        self.table.setFont(font(13))
-        self.table.horizontalHeader().setFont(font(11))
+        super().set_theme(theme)
         self.show_rows(self.rows)
 
     def show_rows(self, rows: list[NoteRow]) -> None:
@@ -147,8 +97,7 @@ class NotesPanel(QWidget):
             if row.id == chosen:
                 self.table.selectRow(number)
         self._filling = False
-        self.stack.setCurrentIndex(1 if rows else 0)
-        self.count.setText("" if not rows else "1 note" if len(rows) == 1 else f"{len(rows)} notes")
+        self.show_count(len(rows), "note")
         self._enable()
 
     @property
