@@ -10,7 +10,7 @@ from setuptools.command.build_py import build_py
 
 CARRIED = {  # folder of the checkout: what of it is carried, into kwscore/FOLDER
     "checkpoints_full": ("*.safetensors", "*.json", "*.kwsf"),
-    "assets": ("*.svg", "*.desktop", "icons/*.png", "demo/*.opus", "demo/playlist.json"),
+    "assets": ("*.svg", "*.desktop", "icons/*.png", "demo/*.opus", "demo/playlist.json", "demo/clean/*.flac"),
 }
 
 

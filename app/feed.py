@@ -31,7 +31,8 @@ class Columns:
     ``pcen``           (n, 40) output of the front end; NaN where the engine does not send it.
     ``gate_mean``, ``gate_low``, ``gate_high``  (n, blocks) mean, least and largest over states of the SSM's input
                        gate; NaN where the engine does not send it.
-    ``true_snr``       (n, 40) dB, true SNR where noise was mixed in; NaN elsewhere.
+    ``true_snr``       (n, 40) dB, true SNR where the noise is known; NaN elsewhere.
+    ``clean_level``, ``noise_level``  (n,) dBFS without the noise, and of the noise alone; NaN elsewhere.
     """
 
     start: int
@@ -50,6 +51,8 @@ class Columns:
     gate_low: Array
     gate_high: Array
     true_snr: Array
+    clean_level: Array
+    noise_level: Array
 
     def __len__(self) -> int:
         return len(self.level)

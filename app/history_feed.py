@@ -185,14 +185,16 @@ def columns_of(view: HistoryView, start: int, stop: int) -> Columns:
         routing=view.routing[part], delta_mean=view.delta_mean[part], delta_low=view.delta_low[part],
         delta_high=view.delta_high[part], posteriors=view.posteriors[part], pcen=view.pcen[part],
         gate_mean=view.gate_mean[part], gate_low=view.gate_low[part], gate_high=view.gate_high[part],
-        true_snr=view.true_snr[part],
+        true_snr=view.true_snr[part], clean_level=view.clean_level[part], noise_level=view.noise_level[part],
     )  # fmt: skip
 
 
 def _empty() -> Columns:
     flat, map_, none = np.zeros(0, np.float32), np.zeros((0, 40), np.float32), np.zeros((0, 0), np.float32)
     classes = np.zeros((0, len(LABELS)), np.float32)
-    return Columns(0, flat, flat, flat, map_, map_, none, none, none, none, classes, map_, none, none, none, map_)
+    return Columns(
+        0, flat, flat, flat, map_, map_, none, none, none, none, classes, map_, none, none, none, map_, flat, flat
+    )
 
 
 _NOTHING = _empty()

@@ -1,4 +1,5 @@
-"""Makes the demo playlist: ``python -m assets.make_demo`` writes ``assets/demo/*.opus`` and ``playlist.json``.
+"""Makes the demo playlist: ``python -m assets.make_demo`` writes ``assets/demo/*.opus`` and ``playlist.json``, and into
+``clean`` what is said in the noisy items without the noise, sample by sample.
 
 Synthetic voices say the ten keywords, clean and in five noises at 10, 5 and 0 dB, and a few other words; between them
 are a quiet room and noise alone. Everything is made here, nothing is a recording. One section (``PLAN`` lines of one
@@ -30,6 +31,8 @@ from kwscore.data.voices import Utterance, speak
 from kwscore.errors import KWScopeError
 
 DEST = Path(__file__).resolve().parent / "demo"
+CLEAN = "clean"
+"""Folder of the noisy items without noise."""
 TITLE = "KWScope demo: ten keywords, clean and in five noises"
 SEED = 7
 LEAD, WINDOW, TAIL = int(0.3 * SAMPLE_RATE), SAMPLE_RATE, int(0.3 * SAMPLE_RATE)
@@ -110,12 +113,14 @@ PLAN: tuple[Line, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A line as sound: ``samples`` (25600,) float32; the word (or the whole silence) is [start, end)."""
+    """A line as sound: ``samples`` (25600,) float32; the word (or the whole silence) is [start, end). ``clean``: the
+    word alone, without the noise and the room."""
 
     line: Line
     samples: Samples
     start: int
     end: int
+    clean: Samples
 
 
 def label(line: Line) -> str:
@@ -172,7 +177,8 @@ def compose(plan: Sequence[Line], words: Sequence[Samples], seed: int = SEED) ->
             bed = make_noise(noise, len(speech), rng)
             sound += bed * _gain([line for line, _ in pairs], speech, bed)
         for number, ((line, _), (start, end)) in enumerate(zip(pairs, spans, strict=True)):
-            items.append(Item(line, sound[number * ITEM : (number + 1) * ITEM], start, end))
+            part = slice(number * ITEM, (number + 1) * ITEM)
+            items.append(Item(line, sound[part], start, end, speech[part]))
     return items
 
 
@@ -200,6 +206,7 @@ def manifest(items: Sequence[Item]) -> dict[str, object]:
             "noise": item.line.noise,
             "snr_db": item.line.snr_db,
             "caption": caption(item.line),
+            **({} if item.line.noise == "none" else {"clean": f"{CLEAN}/{clean_name(item.line)}"}),
         }
         for number, item in enumerate(items, 1)
     ]
@@ -211,6 +218,11 @@ def file_name(number: int, line: Line) -> str:
     parts = [f"{number:02d}", line.text or ("quiet" if line.noise == "none" else "only")]
     parts += [] if line.noise == "none" else [line.noise, f"{line.snr_db:g}dB"]
     return "-".join(parts) + ".opus"
+
+
+def clean_name(line: Line) -> str:
+    """Such as "left-ross.flac"; items in which the same voice says the same word share it."""
+    return f"{line.text}-{line.voice.lower()}.flac" if line.text is not None else "nobody.flac"
 
 
 def write(items: Sequence[Item], dest: Path = DEST) -> None:
@@ -225,9 +237,22 @@ def write(items: Sequence[Item], dest: Path = DEST) -> None:
         # an Ogg stream carries a random serial number, so files that sound alike differ in bytes
         if not (dest / name).is_file() or not np.array_equal(_decode((dest / name).read_bytes()), _decode(data)):
             _replace(dest / name, data)
+    _write_clean(items, dest / CLEAN)
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     _replace(dest / "playlist.json", text.encode())
     for stale in set(dest.glob("*.opus")) - {dest / name for name in names}:
+        stale.unlink()
+
+
+def _write_clean(items: Sequence[Item], dest: Path) -> None:
+    wanted = {clean_name(item.line): item.clean for item in items if item.line.noise != "none"}
+    dest.mkdir(exist_ok=True)
+    for name, samples in wanted.items():
+        sink = io.BytesIO()
+        soundfile.write(sink, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+        if not (dest / name).is_file() or (dest / name).read_bytes() != sink.getvalue():
+            _replace(dest / name, sink.getvalue())
+    for stale in set(dest.glob("*.flac")) - {dest / name for name in wanted}:
         stale.unlink()
 
 
@@ -256,7 +281,7 @@ def main() -> int:
     except KWScopeError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    size = sum(path.stat().st_size for path in DEST.iterdir())
+    size = sum(path.stat().st_size for path in DEST.rglob("*") if path.is_file())
     print(f"{len(PLAN)} items, {len(PLAN) * ITEM / SAMPLE_RATE:.0f} s, {size / 1e6:.2f} MB in {DEST}")
     return 0
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kwscore.audio.file import AudioReader
+from kwscore.audio.file import AudioReader, read_audio
 from kwscore.audio.pacing import Pace, PacedSource
 from kwscore.constants import LABELS, SAMPLE_RATE
 from kwscore.errors import KWScopeError
@@ -45,15 +45,18 @@ class PlaylistItem:
     noise: str
     snr_db: float | None
     caption: str
+    clean: Path | None = None
+    """The same item without its noise, where there is one."""
 
 
 class PlaylistSource(PacedSource):
     """The items of a manifest, one after the other, as a ``Source``.
 
     ``manifest``: a JSON file {"title": str, "items": [{"file": path beside the manifest, "label": one of LABELS,
-    "start": s, "end": s, "noise": str, "snr_db": number or null, "caption": str}]}; None for the demo. ``start`` and
-    ``end`` bound the word within the item. ``loop`` begins again after the last item, without a gap. Raises
-    KWScopeError for a bad manifest or item.
+    "start": s, "end": s, "noise": str, "snr_db": number or null, "caption": str, "clean": path beside the manifest}]};
+    None for the demo. ``start`` and ``end`` bound the word within the item; ``clean`` names the same item without its
+    noise, as long as it (left out where it has none or it is not known). ``loop`` begins again after the last item,
+    without a gap. Raises KWScopeError for a bad manifest or item.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class PlaylistSource(PacedSource):
         self._reader: AudioReader | None = None
         self._at = 0  # item being read
         self._left = 0  # samples of it still to come
+        self._clean: tuple[Path | None, NDArray[np.int16]] = (None, np.zeros(0, np.int16))  # the last one that was read
 
     @property
     def length(self) -> int:
@@ -97,6 +101,30 @@ class PlaylistSource(PacedSource):
         if sample < 0 or (sample >= self.length and not self.loop):
             return None
         return self.items[bisect_right(self._firsts, sample % self.length) - 1]
+
+    def clean_of(self, samples: NDArray[np.int16], start: int) -> NDArray[np.int16] | None:
+        """``samples``, the stream's from sample ``start`` on, without the noise of their items; None where of no item
+        in them it is known. Items without noise stay as they are."""
+        out: NDArray[np.int16] | None = None
+        at, stop = start, start + len(samples)
+        while at < stop and (item := self.item_at(at)) is not None:
+            offset = at % self.length - item.first
+            until = min(stop, at + item.length - offset)
+            clean = self._read_clean(item.clean) if item.clean is not None else None
+            if clean is not None and len(clean) == item.length:
+                out = samples.copy() if out is None else out
+                out[at - start : until - start] = clean[offset : offset + until - at]
+            at = until
+        return out
+
+    def _read_clean(self, path: Path) -> NDArray[np.int16] | None:
+        """None where the file was lost meanwhile: nothing is known then, and the sound goes on."""
+        if self._clean[0] != path:
+            try:
+                self._clean = path, read_audio(path)
+            except KWScopeError:
+                return None
+        return self._clean[1]
 
     @property
     def current(self) -> PlaylistItem | None:
@@ -182,6 +210,12 @@ def _item(path: Path, number: int, entry: Any, first: int) -> PlaylistItem:
     snr = entry.get("snr_db")
     if snr is not None and not isinstance(snr, int | float):
         raise KWScopeError(f"{where} has 'snr_db' {snr!r}: give a number or null.")
+    clean = entry.get("clean")
+    if clean is not None and not isinstance(clean, str):
+        raise KWScopeError(f"{where} has 'clean' {clean!r}: give the name of a file, or leave it out.")
+    clean_path = None if clean is None else path.parent / clean
+    if clean_path is not None and _length(clean_path) != reader.length:
+        raise KWScopeError(f"{where} and its 'clean' version {clean} are not equally long: make them so.")
     return PlaylistItem(
         path=reader.path,
         label=label,
@@ -192,4 +226,11 @@ def _item(path: Path, number: int, entry: Any, first: int) -> PlaylistItem:
         noise=str(entry.get("noise") or "none"),
         snr_db=None if snr is None else float(snr),
         caption=str(entry.get("caption") or ""),
+        clean=clean_path,
     )
+
+
+def _length(path: Path) -> int | None:
+    reader = AudioReader(path)
+    reader.close()
+    return reader.length

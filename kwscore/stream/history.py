@@ -15,7 +15,7 @@ from kwscore.errors import KWScopeError
 from kwscore.stream.detection import Event
 from kwscore.stream.runner import Batch
 from kwscore.stream.telemetry import Engine, Telemetry
-from kwscore.stream.truesnr import TrueSnr
+from kwscore.stream.truesnr import SnrTruth, TrueSnr
 
 COLUMNS_PER_SECOND = SAMPLE_RATE // HOP
 LONGEST_SECONDS = 300
@@ -53,7 +53,8 @@ class HistoryView:
     ``pcen``             (n, 40) output of the front end; NaN where the engine does not send it.
     ``gate_mean``, ``gate_low``, ``gate_high``  (n, blocks) mean, least and largest over states of what the SNR
                          multiplies the SSM's input by; NaN where the engine does not send it.
-    ``true_snr``         (n, 40) dB, true SNR where noise was mixed in (``TrueSnr``); NaN elsewhere.
+    ``true_snr``         (n, 40) dB, true SNR where the noise is known (``TrueSnr``); NaN elsewhere.
+    ``clean_level``, ``noise_level``  (n,) dBFS of the newest hop without its noise, and of that noise; NaN elsewhere.
     ``events``           events whose start to decision touches the columns, oldest first.
     """
 
@@ -77,6 +78,8 @@ class HistoryView:
     gate_low: NDArray[np.float32]
     gate_high: NDArray[np.float32]
     true_snr: NDArray[np.float32]
+    clean_level: NDArray[np.float32]
+    noise_level: NDArray[np.float32]
     events: tuple[HistoryEvent, ...]
 
     def __len__(self) -> int:
@@ -130,6 +133,8 @@ class History:
             "gate_low": (blocks,),
             "gate_high": (blocks,),
             "true_snr": (N_MELS,),
+            "clean_level": (),
+            "noise_level": (),
         }
         self._fields: dict[str, NDArray[np.float32]] = {
             name: np.zeros((rows, *width), np.float32) for name, width in widths.items()
@@ -159,7 +164,7 @@ class History:
 
     def append(self, telemetry: Telemetry, posterior: ArrayLike, samples: NDArray[np.int16]) -> None:
         """Add the column of one frame: smoothed posteriors (12,) and the int16 samples of its newest hop."""
-        self._write([telemetry], np.asarray(posterior, np.float32)[None], [_extent(samples)], _NO_BANDS[None])
+        self._write([telemetry], np.asarray(posterior, np.float32)[None], [_extent(samples)], SnrTruth.unknown(1))
 
     def extend(self, batch: Batch) -> None:
         """Add everything a runner's step delivered; give it every batch, also those without frames."""
@@ -173,7 +178,7 @@ class History:
         ]
         self._tail = heard[-LATEST:].copy()
         self._tail_end = batch.position + len(batch.samples)
-        self._write(batch.telemetry, batch.posteriors, extents, self._truth.columns(batch))
+        self._write(batch.telemetry, batch.posteriors, extents, self._truth.measure(batch))
         for event in batch.events:
             self.add_event(event, batch.telemetry[-1])
 
@@ -214,13 +219,13 @@ class History:
         telemetry: Sequence[Telemetry],
         posteriors: NDArray[np.float32],
         extents: Sequence[tuple[float, float]],
-        truth: NDArray[np.float32],
+        truth: SnrTruth,
     ) -> None:
         if not telemetry:
             return
         skipped = max(0, len(telemetry) - self.capacity)
         telemetry, posteriors, extents = telemetry[skipped:], posteriors[skipped:], extents[skipped:]
-        truth = truth[skipped:]
+        truth = truth.after(skipped)
         delta = np.stack([record.delta for record in telemetry])
         if delta.shape[2]:
             ordered = np.sort(delta, axis=2)
@@ -245,7 +250,9 @@ class History:
             "gate_mean": self._gates(telemetry, np.mean),
             "gate_low": self._gates(telemetry, np.min),
             "gate_high": self._gates(telemetry, np.max),
-            "true_snr": truth,
+            "true_snr": truth.snr,
+            "clean_level": truth.clean_dbfs,
+            "noise_level": truth.noise_dbfs,
         }
         rows = {name: np.asarray(values, np.float32) for name, values in columns.items()}
         frame = np.array([record.frame for record in telemetry])

@@ -47,7 +47,8 @@ class Batch:
     ``stood_in``    indices into ``telemetry`` of frames that the standby computed because the engine did not.
     ``timings``     where the time of deferred frames went that arrived now; empty for software.
     ``reference``   what the second engine finished in this step: the same samples, the same ``origin``, its own frames.
-    ``clean``       (n,) int16, ``samples`` before noise was mixed in; None where nothing is mixed.
+    ``clean``       (n,) int16, ``samples`` without the noise in them, as far as it is known: the mixer's, and that of a
+                    source which knows its own (``clean_of``); None where no noise is known.
     """
 
     samples: NDArray[np.int16]
@@ -199,10 +200,18 @@ class Runner:
         self._dry = not len(samples)
         begin = perf_counter()
         self._apply_changes()
-        clean = samples
+        clean = self._without_noise(samples)
         if self._mixer is not None and len(samples):
             samples = self._mixer.process(samples)
         return self._batch(samples, begin, last=False, clean=clean if samples is not clean else None)
+
+    def _without_noise(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        """What the source says these samples are without the noise in them; most know of none."""
+        known = getattr(self.source, "clean_of", None)
+        if known is None or not len(samples):
+            return samples
+        clean: NDArray[np.int16] | None = known(samples, self.source.status().position - len(samples))
+        return samples if clean is None else clean
 
     def _batch(
         self, samples: NDArray[np.int16], begin: float, last: bool, clean: NDArray[np.int16] | None = None

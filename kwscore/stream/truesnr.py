@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from kwscore.constants import N_MELS, SAMPLE_RATE, WINDOW
+from kwscore.audio.level import FLOOR_DBFS
+from kwscore.constants import HOP, N_MELS, SAMPLE_RATE, WINDOW
 from kwscore.models.constants import SNR_GAIN
 from kwscore.models.melbank import mel_filterbank
 from kwscore.stream.runner import Batch
@@ -19,9 +22,32 @@ _KEPT = SAMPLE_RATE
 _MOST = 1.0 - 2.0**-24  # the largest estimate below 1 in float32
 
 
+class SnrTruth(NamedTuple):
+    """Of n frames; NaN where no noise is known.
+
+    ``snr``                       (n, 40) dB by band, within +-60.
+    ``clean_dbfs``, ``noise_dbfs``  (n,) levels of the frame's newest hop without the noise, and of the noise alone.
+    """
+
+    snr: NDArray[np.float32]
+    clean_dbfs: NDArray[np.float32]
+    noise_dbfs: NDArray[np.float32]
+
+    @classmethod
+    def unknown(cls, n: int) -> SnrTruth:
+        """Of n frames of which no noise is known."""
+        flat = np.full(n, np.nan, np.float32)
+        return cls(np.full((n, N_MELS), np.nan, np.float32), flat, flat.copy())
+
+    def after(self, frames: int) -> SnrTruth:
+        """Without the first ``frames`` frames."""
+        return SnrTruth(self.snr[frames:], self.clean_dbfs[frames:], self.noise_dbfs[frames:])
+
+
 class TrueSnr:
-    """10 log10(S/N) of each frame and band: powers of clean sound and added noise through the network's own window and
-    mel filters. What was added is what was heard minus what was there, rounding and saturation included.
+    """10 log10(S/N) of each frame and band: powers of clean sound and noise through the network's own window and mel
+    filters. The noise is what was heard minus what was there without it, rounding and saturation included: noise that
+    was mixed in, and that of a playlist which knows its items without noise.
 
     Give it every batch of a runner, in order; frames may come up to a second after their sound.
     """
@@ -34,8 +60,8 @@ class TrueSnr:
         self._end = 0  # runner's clock
         self._noisy_to = -1  # one past the newest sample that noise was mixed into
 
-    def columns(self, batch: Batch) -> NDArray[np.float32]:
-        """(frames, 40) dB of the batch's telemetry, within +-60; NaN where no noise was added."""
+    def measure(self, batch: Batch) -> SnrTruth:
+        """Of the batch's telemetry."""
         if batch.position != self._end:
             self._clean, self._heard = self._clean[:0], self._heard[:0]
         clean = batch.samples if batch.clean is None else batch.clean
@@ -46,12 +72,16 @@ class TrueSnr:
             self._noisy_to = self._end
         begin = self._end - len(self._heard)
         firsts = [record.sample + batch.origin + 1 - WINDOW for record in batch.telemetry]
-        out = np.full((len(firsts), N_MELS), np.nan, np.float32)
+        out = SnrTruth.unknown(len(firsts))
         rows = [row for row, first in enumerate(firsts) if begin <= first < self._noisy_to]
         if rows:
             places = (np.array([firsts[row] for row in rows]) - begin)[:, None] + np.arange(WINDOW)
             there = self._clean[places].astype(np.float64)
-            out[rows] = band_snr_db(self._power(there), self._power(self._heard[places] - there))
+            noise = self._heard[places] - there
+            out.snr[rows] = band_snr_db(self._power(there), self._power(noise))
+            known = np.isfinite(out.snr[rows, 0])
+            for levels, part in ((out.clean_dbfs, there), (out.noise_dbfs, noise)):
+                levels[rows] = np.where(known, _level(part[:, -HOP:]), np.nan)
         return out
 
     def _power(self, frames: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -65,6 +95,21 @@ def band_snr_db(signal: NDArray[np.float64], noise: NDArray[np.float64]) -> NDAr
     with np.errstate(divide="ignore", invalid="ignore"):
         decibels = np.clip(10 * np.log10(signal / noise), -BOUND_DB, BOUND_DB)
     return np.where(noise > 0, decibels, np.nan).astype(np.float32)
+
+
+def _level(hops: NDArray[np.float64]) -> NDArray[np.float64]:
+    """dBFS of each of (n, 160) samples of 16 bits, as ``kwscore.audio.level`` has it."""
+    power = np.mean(hops**2, axis=1) / 32768.0**2
+    return 10 * np.log10(np.maximum(power, 10 ** (FLOOR_DBFS / 10)))
+
+
+def span_snr_db(clean_dbfs: NDArray[np.floating], noise_dbfs: NDArray[np.floating]) -> float:
+    """SNR in dB of a span of hops by their levels: energy without the noise over that of the noise. NaN where the noise
+    is not known of every hop, or there is none."""
+    if not len(noise_dbfs) or not np.isfinite(noise_dbfs).all():
+        return float("nan")
+    signal, noise = (np.sum(10 ** (each.astype(np.float64) / 10)) for each in (clean_dbfs, noise_dbfs))
+    return float(10 * np.log10(signal / noise))
 
 
 def estimate_db(snr: NDArray[np.floating], noise_scale: float = NOISE_SCALE) -> NDArray[np.float32]:

@@ -165,6 +165,8 @@ class SteadyFeed:
             "gate_low": share * [0.2, 0.4],
             "gate_high": np.repeat(share, 2, axis=1),
             "true_snr": 5 + 20 * slow[:, :N_MELS],
+            "clean_level": np.full(columns, -25.0),
+            "noise_level": np.full(columns, -30.0),
         }
 
     def columns(self, start: int, stop: int) -> Columns:

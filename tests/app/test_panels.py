@@ -17,7 +17,7 @@ from app.panels.routing import RoutingPanel
 from app.panels.snr import SnrPanel
 from app.panels.spectrogram import SpectrogramPanel
 from app.panels.timepanel import TimePanel, clock
-from app.panels.truesnr import TrueSnrPanel
+from app.panels.truesnr import TrueSnrPanel, snr_around
 from app.panels.waveform import WaveformPanel, amplitude
 from kwscore.stream.history import History
 from kwscore.stream.runner import Batch
@@ -214,6 +214,7 @@ def test_estimate_and_truth_are_compared_on_one_scale(qapp, qtbot) -> None:
     feed = SteadyFeed()
     feed._all["snr"] = np.repeat(feed._all["snr"][:, :1], 40, axis=1)  # neighbours alike: a pixel more or less is none
     feed._all["true_snr"] = estimate_db(feed._all["snr"])
+    feed._all["noise_level"][:] = np.nan  # no figures at words
     panel = shown(TrueSnrPanel, feed, qtbot)
     panel.advance(900, 2)
     painted = picture(panel).astype(int)
@@ -227,6 +228,24 @@ def test_estimate_and_truth_are_compared_on_one_scale(qapp, qtbot) -> None:
     panel.set_cursor(850, 12.5 / 80)
     truth = feed.columns(850, 851).true_snr[0, 12]
     assert panel.value_at_cursor() == f"856 Hz: estimate {truth:.0f} dB, true {truth:.0f} dB".replace("-", "−")
+
+
+def test_the_true_snr_of_the_second_around_each_word_is_a_figure(qapp, qtbot) -> None:
+    feed = SteadyFeed()
+    feed._all["noise_level"][:] = -30.0  # below -25
+    panel = shown(TrueSnrPanel, feed, qtbot)
+    assert isinstance(panel, TrueSnrPanel)
+    panel.advance(900, 2)
+    picture(panel)
+    assert [(mark.label, round(snr, 6)) for mark, snr in panel._words] == [("stop", 5.0)], "said from 3.0 to 3.5 s"
+    feed._all["noise_level"][300:310] = -10.0
+    assert snr_around(feed, 325) == pytest.approx(-25 - 10 * np.log10(0.9 * 10**-3 + 0.1 * 10**-1), abs=1e-4)
+    feed._all["noise_level"][340] = np.nan
+    assert np.isnan(snr_around(feed, 325)), "not known of all of the second"
+    assert np.isnan(snr_around(feed, 20)), "the second is not held whole"
+    panel.set_cursor(500)
+    assert panel.value_at_cursor() == "true SNR of the second around 5.0 dB"
+
 
 
 def test_the_band_that_is_pointed_at_is_read(qapp, qtbot) -> None:

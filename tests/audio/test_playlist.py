@@ -66,6 +66,46 @@ def test_truth_is_on_the_clock_of_the_stream(manifest):
     assert (source.items[2].noise, source.items[2].snr_db) == ("white", 5.0)
 
 
+def with_clean(manifest: Path) -> np.ndarray:
+    """The last item gets a version without noise; returns it."""
+    clean = samples(2) // 4
+    soundfile.write(manifest.parent / "clean.flac", clean, 16_000)
+    content = json.loads(manifest.read_text())
+    content["items"][2]["clean"] = "clean.flac"
+    manifest.write_text(json.dumps(content))
+    return clean
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_what_is_known_without_its_noise_is_told_wherever_it_is_asked(manifest, loop):
+    clean = with_clean(manifest)
+    source = PlaylistSource(manifest, "fast", loop=loop)
+    first = LENGTHS[0] + LENGTHS[1]
+    expected = np.concatenate([whole()[:first], clean])
+    heard = np.tile(whole(), 2)
+    for start, length in ((0, first), (first - 100, 300), (first + 7, 50), (0, source.length), (source.length - 5, 20)):
+        part = heard[start : start + length]
+        found = source.clean_of(part, start)
+        if start + length <= first:
+            assert found is None, "nothing is known of these items"
+            continue
+        wanted = np.concatenate([expected, expected if loop else heard[: source.length]])[start : start + length]
+        np.testing.assert_array_equal(found, wanted)
+        np.testing.assert_array_equal(part, heard[start : start + length])  # what was heard stays as it is
+
+
+def test_a_clean_version_that_was_lost_meanwhile_is_not_known(manifest):
+    with_clean(manifest)
+    source = PlaylistSource(manifest, "fast")
+    first = LENGTHS[0] + LENGTHS[1]
+    (manifest.parent / "clean.flac").unlink()
+    assert source.clean_of(samples(2), first) is None
+    source.start()
+    while source.status().state is SourceState.RUNNING:
+        source.read()
+    assert not source.status().message
+
+
 def test_current_item(manifest):
     source = PlaylistSource(manifest, "fast")
     assert source.current is None
@@ -147,6 +187,9 @@ def bad_item(**changes):
         (bad_item(start="x"), "no valid 'start' and 'end'"),
         (bad_item(end=5.0), "beyond the file's end"),
         (bad_item(snr_db="loud"), "'snr_db' 'loud'"),
+        (bad_item(clean=3), "Item 2 .* 'clean' 3"),
+        (bad_item(clean="gone.flac"), "no file .*gone.flac"),
+        (bad_item(clean="clips/0.flac"), "Item 2 .* are not equally long"),
     ],
 )
 def test_a_wrong_manifest_is_one_sentence(manifest, change, message):

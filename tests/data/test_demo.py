@@ -41,7 +41,12 @@ def test_committed_playlist_is_the_one_that_the_plan_makes(sounds) -> None:
         (make_demo.label(line), line.noise, line.snr_db, make_demo.caption(line), make_demo.file_name(number, line))
         for number, line in enumerate(make_demo.PLAN, 1)
     ]
-    assert {path.name for path in DEMO.iterdir()} == {"playlist.json", *(e["file"] for e, _ in sounds)}
+    assert {path.name for path in DEMO.iterdir()} == {"playlist.json", "clean", *(e["file"] for e, _ in sounds)}
+    clean = {e["file"]: e.get("clean") for e, _ in sounds}
+    for line, (entry, _) in zip(make_demo.PLAN, sounds, strict=True):
+        wanted = None if line.noise == "none" else f"clean/{make_demo.clean_name(line)}"
+        assert clean[entry["file"]] == wanted, entry["file"]
+    assert {f"clean/{path.name}" for path in (DEMO / "clean").iterdir()} == set(clean.values()) - {None}
 
 
 def test_it_covers_all_words_noises_and_snrs(sounds) -> None:
@@ -54,7 +59,26 @@ def test_it_covers_all_words_noises_and_snrs(sounds) -> None:
 
 def test_it_is_short_and_small(sounds) -> None:
     assert 90 <= sum(len(s) for _, s in sounds) / SAMPLE_RATE <= 120
-    assert sum(path.stat().st_size for path in DEMO.iterdir()) < 1_500_000
+    assert sum(path.stat().st_size for path in DEMO.rglob("*")) < 1_500_000
+
+
+def test_without_its_noise_every_noisy_item_has_the_stated_snr(sounds) -> None:
+    """In what is really heard: the second around the word, decoded from Opus."""
+    window = slice(LEAD, LEAD + WINDOW)
+    noisy = [(entry, samples) for entry, samples in sounds if entry["noise"] != "none"]
+    assert len(noisy) == 35
+    for entry, samples in noisy:
+        clean, rate = soundfile.read(DEMO / entry["clean"], dtype="float32")
+        assert (rate, len(clean)) == (SAMPLE_RATE, ITEM), entry["clean"]
+        start, end = round(entry["start"] * SAMPLE_RATE), round(entry["end"] * SAMPLE_RATE)
+        if entry["label"] == "silence":
+            assert not clean.any()
+            continue
+        assert not clean[:start].any(), entry["clean"]
+        assert not clean[end:].any(), entry["clean"]
+        measured = _db(clean[window]) - _db((samples - clean)[window])
+        low = 1.0 if entry["noise"] == "pink" else 0.0  # Opus leaves out what lies below hearing
+        assert entry["snr_db"] - 0.35 < measured < entry["snr_db"] + 0.1 + low, entry["file"]
 
 
 def test_no_item_clips_and_every_word_stands_out_where_the_manifest_says(sounds) -> None:
@@ -113,16 +137,22 @@ def test_items_of_a_section_join_without_a_seam() -> None:
     assert _db(joined[:160]) < _db(joined[LEAD : LEAD + WINDOW]) - 20  # fades in
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
 def test_the_same_plan_gives_the_same_sound_and_leaves_equal_files_alone(tmp_path: Path) -> None:
     plan = [Line(None), Line("yes", "Sal", "white", 5.0)]
     word = (0.05 * np.sin(np.arange(6_000) / 5)).astype(np.float32)
     items = make_demo.compose(plan, [word[:0], word])
     make_demo.write(items, tmp_path)
-    first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    first = contents(tmp_path)
+    assert set(first) == {"01-quiet.opus", "02-yes-white-5dB.opus", "clean/yes-sal.flac", "playlist.json"}
     make_demo.write(make_demo.compose(plan, [word[:0], word]), tmp_path)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
+    assert contents(tmp_path) == first
     make_demo.write(make_demo.compose(plan[:1], [word[:0]]), tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"playlist.json", "01-quiet.opus"}
+    assert set(contents(tmp_path)) == {"playlist.json", "01-quiet.opus"}
 
 
 def test_a_bad_plan_is_one_sentence(tmp_path: Path) -> None:
