@@ -216,16 +216,26 @@ def caption(key: str, feed: Feed, at: int) -> str:
 
 
 class Captions(Feature):
-    """Switched by the command ``captions``; speaks of the cursor where one is placed, else of the newest column."""
+    """Switched by the command ``captions`` and remembered. Speaks of the cursor where one is placed, else of the newest
+    column."""
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self.on = False
         self._looks = 0
         self._said_at: int | None = None
+        if window.settings.captions:
+            action = window.actions_by_name["captions"]
+            action.blockSignals(True)  # nobody carries commands out yet
+            action.setChecked(True)
+            action.blockSignals(False)
+            self.do_captions(True)
 
     def do_captions(self, on: bool) -> None:
         self.on = on
+        if self.window.settings.captions is not on:
+            self.window.settings.captions = on
+            self.window.preference_changed.emit("captions")
         self._looks, self._said_at = 0, None
         for key, panel in self.window.time_panels.items():
             panel.set_caption("" if on and key in CAPTIONS else None)

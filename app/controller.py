@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from app import networks
 from app.boards import Boards, OpenBoard, open_board
-from app.engines import EngineChoice, EngineSet, Workshop
+from app.engines import EngineChoice, EngineSet, Kind, Workshop, called
 from app.feed import HELD, Mark
 from app.history_feed import HistoryFeed
 from app.listening import Listening, in_thread
@@ -278,7 +278,7 @@ class Controller:
             level_word=level_word,
             network=f"{self.network_name} · {self.network_hash}" if self.network_hash else "",
             notice=f"loading {self._loading.what}…" if self._loading.what else "",
-            board=f"{board.port} {board.words}" if board.port else "",
+            board=f"{called(Kind.BOARD, board.port)} {board.port}: {board.words}" if board.port else "",
             board_state=board.lamp,
         )
 

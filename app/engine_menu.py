@@ -1,4 +1,8 @@
-"""The engine button: float, integer or board, what to compare with, and the way to the board."""
+"""The engine button: float, integer or board, what to compare with, and the way to the board.
+
+The FPGA layout shows two engines: where one runs alone, integers in software and the board are chosen with it, and
+what ran before comes back with another layout.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 from app import icons
 from app.board_dialog import BoardDialog
 from app.controller import Compared, EnginesTried
-from app.engines import SAID, EngineChoice, EngineSet, Kind, Reference
+from app.engines import SAID, VIRTUAL_PORT, EngineChoice, EngineSet, Kind, Reference, called
 from app.feature import Feature
 from app.panels.comparison import ComparedPanel
 from app.panels.comparison_figures import ComparisonPanel
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 
 COMPARISON_KEYS = ("compared_posteriors", "difference", "comparison")
 """Panels that show themselves when a second engine is chosen."""
+LENT = ("virtual", "no-board")
+"""Keys of the messages about engines that the FPGA layout chose."""
 NETWORK_FILES = "Networks (*.safetensors *.pt);;All files (*)"
 
 
@@ -35,7 +41,11 @@ class EngineFeature(Feature):
         self.button = window.toolbar.add_choice("Engine", "engine", self.fill)
         self.dialog: BoardDialog | None = None
         self.wanted: EngineChoice | None = None  # asked for, not there yet
+        self._before: EngineChoice | None = None  # what ran before the FPGA layout chose; None: the user chose
+        self._told = False  # that the board is virtual
         self._label = ""
+        window.preset_used.connect(self._preset_used)
+        window.panels["comparison"].pair_wanted.connect(self.pair)
         if window.settings.board and not self._now.with_board:
             self._keep_port(window.settings.board)
         self._show()
@@ -44,7 +54,21 @@ class EngineFeature(Feature):
 
     def choose(self, choice: EngineChoice) -> None:
         """Run these engines as soon as they are ready."""
-        for key in ("engines", "board"):
+        self._before = None
+        self._run(choice)
+
+    def pair(self) -> None:
+        """Software beside the board, on the same samples: integers, which have to be equal to the last bit."""
+        before = self._now
+        if before.primary is Kind.BOARD:
+            pair = replace(before, reference=Reference(Kind.INTEGER))
+        else:
+            pair = replace(before, primary=Kind.INTEGER, reference=Reference(Kind.BOARD))
+        self._run(pair)
+        self._before, self._told = before, False
+
+    def _run(self, choice: EngineChoice) -> None:
+        for key in ("engines", "board", *LENT):
             self.window.notify(key, "")
         self.wanted = choice
         if choice.reference is not None and choice.reference != self.controller.engine_choice.reference:
@@ -105,6 +129,39 @@ class EngineFeature(Feature):
     def _now(self) -> EngineChoice:
         return self.wanted or self.controller.engine_choice
 
+    # -- the FPGA layout --------------------------------------------------------------------------------------
+
+    def _preset_used(self, name: str) -> None:
+        from app.catalogue import FPGA  # which lists this feature
+
+        if name == FPGA:
+            if self._now.reference is None:
+                self.pair()
+        elif self._before is not None:
+            before, self._before = self._before, None
+            self._run(before)
+
+    def _paired(self, event: EnginesTried) -> None:
+        """What the FPGA layout chose runs, or does not: then the virtual board takes the place of one that is away."""
+        banner, port = self.window.banner, event.choice.port
+        if event.sentence and event.choice.with_board and port != VIRTUAL_PORT:
+            before = self._before
+            self._run(replace(event.choice, port=VIRTUAL_PORT))
+            self._before = before
+            self.window.notify("engines", "")
+            self.window.notify("no-board", f"{event.sentence} The virtual board takes its place.", "warning")
+        elif event.sentence:
+            self._before = None  # what ran goes on, and the message says why
+        elif not self._told and called(Kind.BOARD, port) != Kind.BOARD:
+            self._told = True
+            banner.show_message(
+                "virtual",
+                f"This board is virtual: a program ({port}) that computes here what the FPGA computes, behind the same "
+                "serial protocol. A real one is connected with B.",
+                "info",
+                action=("Connect a board…", self.window.actions_by_name["board"].trigger),
+            )
+
     # -- the menu ---------------------------------------------------------------------------------------------
 
     def fill(self, menu: QMenu) -> None:
@@ -163,6 +220,8 @@ class EngineFeature(Feature):
         if isinstance(event, EnginesTried):
             if event.choice == self.wanted:
                 self.wanted = None
+            if self._before is not None:
+                self._paired(event)
             self._show()
         elif isinstance(event, Compared):
             self._name_engines(event.engines)

@@ -12,6 +12,10 @@ from kwscore.stream.deferred import DeferredEngine
 from kwscore.stream.telemetry import Engine
 
 Progress = Callable[[str], None]
+VIRTUAL_PORTS = ("sim", "rtl")
+"""``kwscore.board.opening.VIRTUAL``, which takes long to import."""
+VIRTUAL_PORT = VIRTUAL_PORTS[0]
+"""The board that is there on every machine: the integer engine behind the link."""
 
 
 class Kind(StrEnum):
@@ -43,7 +47,7 @@ class EngineChoice:
 
     primary: Kind = Kind.FLOAT
     reference: Reference | None = None
-    port: str = "sim"
+    port: str = VIRTUAL_PORT
 
     @property
     def with_board(self) -> bool:
@@ -65,6 +69,11 @@ class EngineChoice:
 
 
 _EXACT = {Kind.INTEGER, Kind.BOARD}
+
+
+def called(kind: Kind, port: str) -> str:
+    """What to call an engine in pictures; a board that is a program is said to be one."""
+    return f"virtual {kind}" if kind is Kind.BOARD and port in VIRTUAL_PORTS else str(kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +126,9 @@ class Workshop:
             reference = self._make(choice.reference.kind, other, choice, progress)
             if isinstance(reference, WindowEngine):  # it runs a whole second at once: not in the first one's thread
                 reference = DeferredEngine(reference)
-            said = reference.name if choice.reference.network else str(choice.reference.kind)
-        name = first.name if choice.reference is not None and choice.reference.network else str(choice.primary)
+            said = reference.name if choice.reference.network else called(choice.reference.kind, choice.port)
+        network_beside = choice.reference is not None and choice.reference.network
+        name = first.name if network_beside else called(choice.primary, choice.port)
         return EngineSet(choice, primary, standby, reference, (name, said))
 
     def _make(self, kind: Kind, network: str, choice: EngineChoice, progress: Progress) -> Engine:

@@ -68,6 +68,12 @@ class Settings:
         "Pixels for each hop of 10 ms: more show fewer seconds, wider (Ctrl + and Ctrl −).",
         choices=tuple((pitch, f"{pitch} px, {100 * pitch} px a second") for pitch in PITCHES),
     )
+    captions: bool = preference(
+        False,
+        "Appearance",
+        "Captions",
+        "One line under each panel that says what to look for in it right now (I).",
+    )
     frame_rate: int = preference(
         30,
         "Appearance",

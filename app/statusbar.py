@@ -102,7 +102,7 @@ class StatusBar(QStatusBar):
         put("level", "loudest", f"{decibels(health.level)} {health.level_word}" if health.level is not None else "")
         lamp = {"good": "●", "warn": "▲", "bad": "✗"}.get(health.board_state, "○")
         shade = {"good": t.good, "warn": t.warn, "bad": t.bad}.get(health.board_state, t.muted)
-        put("board", "board", f'<span style="color:{shade}">{lamp}</span> {health.board}' if health.board else "")
+        put("board", "", f'<span style="color:{shade}">{lamp}</span> {health.board}' if health.board else "")
         put("network", "", health.notice or health.network)
         self._fit()
 

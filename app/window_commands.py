@@ -30,6 +30,7 @@ from app.statusbar import StatusBar
 from app.timeline import Timeline
 from app.toolbar import ToolBar
 from app.zoom import PITCHES, nearest
+from kwscore.errors import KWScopeError
 from kwscore.stream.detection import DetectionSettings
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class WindowCommands(QMainWindow):
     """The base of the main window, which makes the parts that are named here."""
 
     preference_changed = Signal(str)  # name
+    preset_used = Signal(str)  # name
 
     controller: Controller
     settings: store.Settings
@@ -199,6 +201,7 @@ class WindowCommands(QMainWindow):
         self.arrangement.use(preset)
         self.display.pitch = preset.pitch
         QTimer.singleShot(0, self.arrangement.share_out)  # docks that were hidden have their sizes only now
+        self.preset_used.emit(name)
 
     def do_layout(self) -> None:
         self.use_preset(STANDARD)
@@ -303,20 +306,24 @@ class WindowCommands(QMainWindow):
             self.display.pitch = value
         elif name == "frame_rate":
             self.timer.setInterval(1000 // value)
+        elif name == "captions":
+            self.actions_by_name["captions"].setChecked(value)
         self.preference_changed.emit(name)
 
     def import_settings(self, path: Path) -> str:
         """Take over the settings of an exported file, all or none; return a sentence that says so. Raises
         KWScopeError."""
         values = store.read_export(path)
+        layout, present = values.pop("layout", ""), self.saveState(store.VERSION)
+        if layout and not self.arrangement.restore(store.decode_state(layout), store.VERSION):
+            self.arrangement.restore(present, store.VERSION)
+            raise KWScopeError(f"{path}: its layout is damaged or of another version: export the settings again.")
         for name, value in values.items():
-            if name == "layout":
-                self.arrangement.restore(store.decode_state(value), store.VERSION)
-            elif name == "detection":
+            if name == "detection":
                 self.detection.set_settings(DetectionSettings.from_dict(value), announce=True)
             else:
                 self.set_preference(name, value)
-        return f"{len(values)} settings were taken over from {path}."
+        return f"{len(values) + bool(layout)} settings were taken over from {path}."
 
     def export_settings(self, path: Path) -> str:
         """Write the settings as they are now; return a sentence that says so. Raises KWScopeError."""

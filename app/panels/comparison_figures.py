@@ -8,6 +8,7 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QScrollArea,
     QSizePolicy,
     QStackedLayout,
@@ -53,6 +54,7 @@ class ComparisonPanel(QWidget):
         "board have to be equal to the last bit; floating point differs a little from both."
     )
     count_anew_wanted = Signal()
+    pair_wanted = Signal()  # software beside the board
 
     def __init__(self, theme: Theme, feed: HistoryFeed) -> None:
         super().__init__()
@@ -67,6 +69,9 @@ class ComparisonPanel(QWidget):
         self.hint = QLabel(ALONE)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.hint.setWordWrap(True)
+        self.pair_button = QPushButton("Software beside the board")
+        self.pair_button.setToolTip("Integers in software and the board; without hardware the virtual board")
+        self.pair_button.clicked.connect(self.pair_wanted)
         self.lamp, self.verdict = QLabel("○"), QLabel("")
         self.lamp.setAccessibleName("Lamp")
         self.verdict.setAccessibleName("Bit-exact or not")
@@ -80,9 +85,19 @@ class ComparisonPanel(QWidget):
         self.values: dict[str, QLabel] = {}
         self.latency = LatencyChart(theme)
         self.stack = QStackedLayout(self)
-        self.stack.addWidget(self.hint)
+        self.stack.addWidget(self._empty())
         self.stack.addWidget(self._data())
         self.set_theme(theme)
+
+    def _empty(self) -> QWidget:
+        column = QVBoxLayout()
+        column.addStretch(1)
+        column.addWidget(self.hint)
+        column.addWidget(self.pair_button, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(1)
+        empty = QWidget()
+        empty.setLayout(column)
+        return empty
 
     def _data(self) -> QWidget:
         head = QHBoxLayout()

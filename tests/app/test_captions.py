@@ -7,8 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QCheckBox
 
 from app import captions
+from app import settings as store
 from app.captions import CAPTIONS, LOOKED, Scene, caption
 from app.feed import Columns
 from app.sources import MICROPHONE
@@ -18,7 +20,7 @@ from kwscore.models.melbank import mel_filterbank
 from kwscore.stream.clip import hear
 from kwscore.stream.engine import StreamEngine
 from tests.app.conftest import OpenWindow
-from tests.app.test_window import live
+from tests.app.handling import live
 
 EXPERTS = ("non-stationary", "stationary")
 WIDTH = mel_filterbank().sum(axis=1)
@@ -34,6 +36,7 @@ def scene(experts: tuple[str, ...] = EXPERTS, **changes: np.ndarray | float) -> 
         "delta_high": np.full((n, 2), 1.2), "posteriors": np.tile(np.eye(12)[10] * 0.9, (n, 1)),
         "pcen": np.full((n, N_MELS), 0.1), "gate_mean": np.full((n, 2), 0.7), "gate_low": np.full((n, 2), 0.3),
         "gate_high": np.full((n, 2), 0.9), "true_snr": np.full((n, N_MELS), np.nan),
+        "clean_level": np.full(n, np.nan), "noise_level": np.full(n, np.nan),
     }  # fmt: skip
     for name, value in changes.items():
         if isinstance(value, np.ndarray) and len(value) == n:
@@ -153,6 +156,37 @@ def test_captions_in_the_window(open_window: OpenWindow, qtbot) -> None:
     qtbot.keyClick(window, Qt.Key.Key_I)
     assert panel.accessibleDescription() == panel.about
     assert {key: window.time_panels[key].plot.height() for key in heights} == heights
+
+
+def test_the_switch_is_remembered(open_window: OpenWindow, qtbot) -> None:
+    first, _ = live(open_window, qtbot)
+    qtbot.keyClick(first, Qt.Key.Key_I)
+    assert first.actions_by_name["captions"].isChecked()
+    first.close()
+    kept, complaint = store.load()
+    assert (kept.captions, complaint) == (True, "")
+    window = open_window(MICROPHONE, kept)
+    assert window.actions_by_name["captions"].isChecked()
+    assert window.time_panels["posteriors"]._caption is not None, "the line has its room from the start"
+    qtbot.keyClick(window, Qt.Key.Key_I)
+    assert window.time_panels["posteriors"]._caption is None
+    window.close()
+    assert store.load()[0].captions is False
+
+
+def test_the_settings_dialog_switches_them(open_window: OpenWindow, qtbot) -> None:
+    window = open_window(MICROPHONE)
+    window.do_settings()
+    dialog = window.settings_dialog
+    assert dialog is not None
+    box = dialog.rows["captions"].control
+    assert isinstance(box, QCheckBox)
+    box.click()
+    assert window.actions_by_name["captions"].isChecked()
+    assert window.time_panels["snr"]._caption is not None
+    window.actions_by_name["captions"].trigger()
+    assert not box.isChecked(), "the dialog follows the key"
+    dialog.close()
 
 
 def test_a_placed_cursor_is_spoken_of(open_window: OpenWindow, qtbot) -> None:

@@ -113,7 +113,11 @@ def test_a_board_is_pulled_and_comes_back(open_window: OpenWindow, qtbot: Any, b
     assert panel.lamp.text() == "●"
     assert "MHz" in panel.values["Board clock"].text()
     assert "cycles" in panel.values["Board clock"].text()
-    assert [row.name for row in panel.latency.rows] == ["integer: compute", "board: compute", "board: link"]
+    assert [row.name for row in panel.latency.rows] == [
+        "integer: compute",
+        "virtual board: compute",
+        "virtual board: link",
+    ]
     qtbot.waitUntil(lambda: "streaming" in window.status.fields["board"].text(), timeout=SLOW)
     board.unplug()
     qtbot.waitUntil(lambda: "lost" in window.status.fields["board"].text(), timeout=SLOW)
