@@ -10,7 +10,7 @@ import json
 import struct
 import zlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,10 @@ DETAILS = ("full", "brief")
 """``full``: all that the engine computed. ``brief``: logits, posteriors and level, and a checksum of the rest."""
 _ALWAYS = ("frame", "position", "level_dbfs", "elapsed_us", "logits", "posteriors", "stood_in", "rest")
 _OWN = ("frame", "sample", "level_dbfs", "elapsed_us", "logits")
+_UNTOLD: dict[str, Any] = {
+    field.name: field.default_factory() for field in fields(Telemetry) if field.default_factory is not MISSING
+}
+"""What boards do not tell, as their telemetry has it: empty."""
 DETAIL_FIELDS = tuple(field.name for field in fields(Telemetry) if field.name not in _OWN)
 """The arrays of telemetry that only a full recording has: mel, snr, routing, delta and whatever else engines tell."""
 
@@ -105,7 +109,11 @@ class Frames:
         stood_in: Collection[int] = (),
         covers: Sequence[str] = DETAIL_FIELDS,
     ) -> Frames:
-        """Of at least one record. ``origin``: session sample at which the engine's own clock began."""
+        """Of at least one record. ``origin``: session sample at which the engine's own clock began.
+
+        Of frames that stood in for a board's only what boards tell is kept, so that all frames of a segment are alike.
+        """
+        telemetry = [replace(record, **_UNTOLD) if i in stood_in else record for i, record in enumerate(telemetry)]
         details = {
             name: np.ascontiguousarray([getattr(record, name) for record in telemetry], np.float32) for name in covers
         }
