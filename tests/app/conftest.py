@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,11 @@ from app.controller import Controller
 from app.main import application
 from app.sources import Choice
 from app.window import MainWindow
+from tests.app.driving import drive as drive
+from tests.app.experiments import experiment as experiment
+from tests.app.experiments import stand_in as stand_in
 from tests.app.fakes import LoudnessEngine, fast_files, loads, write_sound
+from tests.stream.fakes import PATIENCE
 
 OpenWindow = Callable[..., MainWindow]
 
@@ -21,6 +26,13 @@ OpenWindow = Callable[..., MainWindow]
 @pytest.fixture(scope="session")
 def qapp():
     return application("light")
+
+
+@pytest.fixture
+def qtbot(qtbot):
+    """pytest-qt's, which gives up waiting after five seconds: a busy machine may need more."""
+    qtbot.waitUntil = partial(qtbot.waitUntil, timeout=round(1000 * PATIENCE))
+    return qtbot
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from app.sources import Choice
 from app.window import MainWindow
 from tests.app.conftest import OpenWindow
 from tests.app.fakes import LoudnessEngine, SteadyFeed, write_sound
-from tests.app.test_window import live
+from tests.app.handling import live
 
 
 @pytest.fixture

@@ -19,13 +19,11 @@ from kwscore.board.virtual import VirtualBoard
 from kwscore.errors import KWScopeError
 from kwscore.stream.comparison import SECOND, Comparison
 from kwscore.stream.deferred import DeferredEngine
+from tests.app.driving import Driver, work_through
 from tests.app.fakes import Device
-from tests.app.test_controller import Driver, drive, work_through
 from tests.board.conftest import PATIENT
 from tests.board.toy import ToyEngine
 from tests.stream.fakes import PATIENCE, ShiftedEngine
-
-__all__ = ["drive"]
 
 FLOAT, INTEGER, BOARD = Kind.FLOAT, Kind.INTEGER, Kind.BOARD
 
