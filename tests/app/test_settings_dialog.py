@@ -172,6 +172,8 @@ def test_export_and_import_round_trip(opened, qtbot, tmp_path: Path, monkeypatch
         ('{"kwscope_settings": 1, "detection": {"threshold": 7}}', "threshold=7"),
         ('{"kwscope_settings": 1, "detection": {"word_thresholds": 7}}', "no detection settings"),
         ('{"kwscope_settings": 1, "geometry": "AA"}', "no setting that a file can carry"),
+        ('{"kwscope_settings": 1, "theme": "dark", "layout": "no base64!"}', "its layout is damaged"),
+        ('{"kwscope_settings": 1, "theme": "dark", "layout": "AAAA"}', "its layout is damaged"),
         ("[" * 9000, "no JSON"),
     ],
 )
@@ -181,12 +183,15 @@ def test_a_bad_file_is_one_sentence_and_changes_nothing(
     window, dialog = opened
     path = tmp_path / "settings.json"
     path.write_text(content, encoding="latin-1")
+    window.do_booth()
+    shown = [key for key, dock in window.docks.items() if not dock.isHidden()]
     before = store.Settings(**{name: getattr(window.settings, name) for name in ROWS})
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
     qtbot.mouseClick(dialog.buttons["import"], LEFT)
     assert part in dialog.message.text()
     assert str(path) in dialog.message.text()
     assert store.Settings(**{name: getattr(window.settings, name) for name in ROWS}) == before
+    assert [key for key, dock in window.docks.items() if not dock.isHidden()] == shown
 
 
 def test_export_into_nowhere_is_one_sentence(opened, qtbot, tmp_path: Path, monkeypatch) -> None:
