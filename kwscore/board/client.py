@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from kwscore.board import handshake, ports
 from kwscore.board.connection import Connection
 from kwscore.board.errors import BoardError, BoardLostError, ProtocolError
+from kwscore.board.exchange import Exchange
 from kwscore.board.flight import Flight, HopResult
-from kwscore.board.framing import DELIMITER, Frame
+from kwscore.board.framing import Frame
 from kwscore.board.protocol import (
     DEFAULT_BAUD,
     FULL_MASK,
@@ -54,7 +55,7 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Patience in seconds."""
+    """Patience in seconds: ``answer``, ``silence`` of listening (``Connection.listened``), the others of any time."""
 
     answer: float = 0.3  # until a request is repeated or given up
     silence: float = 0.25  # without a RESULT until the board is asked whether it lives
@@ -66,8 +67,9 @@ class BoardClient:
     """A board on a serial port.
 
     ``baud``: rate to stream at. ``weights``: what the board must run; loaded where it has something else (None: take
-    what is there, with ``bare`` even nothing: such a board can be asked but not streamed to). ``on_state`` is called
-    from any thread after each change of ``state``. ``progress`` is told how far the loading of the weights is.
+    what is there, with ``bare`` even nothing: such a board can be asked but not streamed to). ``held_up``: whether the
+    board has had no chance to answer since the last call, so that its silence says nothing (``Served.held_up``).
+    ``on_state`` is called from any thread after each change of ``state``, ``progress`` while weights are being loaded.
 
     Raises BoardError for a rate that cannot carry audio.
     """
@@ -82,6 +84,7 @@ class BoardClient:
         mask: Mask = FULL_MASK,
         stride: int = 1,
         timing: Timing | None = None,
+        held_up: Callable[[], bool] = lambda: False,
         on_state: Callable[[State], None] | None = None,
         progress: Callable[[str], None] | None = None,
     ) -> None:
@@ -95,6 +98,7 @@ class BoardClient:
         self.reason = ""
         """Why the board is not at hand, one sentence; empty while it is."""
         self.reconnections = 0
+        self._held_up = held_up
         self._on_state = on_state
         self.progress = progress
         self._state = State.CONNECTING
@@ -102,13 +106,10 @@ class BoardClient:
         self._connection: Connection | None = None
         self._serial_number = ""
         self._changed = threading.Condition(threading.RLock())
-        self._requesting = threading.Lock()
+        self._exchange = Exchange(self._changed, lambda: self._connection)
         self._connecting = threading.Lock()
-        self._seq = 0
-        self._awaited: int | None = None
-        self._answer: Answer | None = None
         self._flight = Flight()
-        self._heard = 0.0
+        self._silent = 0.0  # reading of the connection's ``listened`` at which results have been missing for too long
         self._silences = 0
         self._supervisor: threading.Thread | None = None
 
@@ -188,23 +189,7 @@ class BoardClient:
     # ---- requests -----------------------------------------------------------------------------------------------
     def request(self, message: Request, timeout: float | None = None, tries: int = 1) -> Answer | None:
         """Send and wait for the answer (an ERROR is one); None when there is none. One request at a time."""
-        with self._requesting:
-            for _ in range(tries):
-                with self._changed:
-                    connection = self._connection
-                    seq = self._awaited = self._next_seq()
-                    self._answer = None
-                # A leading delimiter ends whatever a disturbed line left in the receiver.
-                if connection is None or not connection.write(DELIMITER + to_wire(message, seq)):
-                    return None
-                with self._changed:
-                    self._changed.wait_for(
-                        lambda: self._answer is not None or self._connection is None, timeout or self.timing.answer
-                    )
-                    answer, self._answer, self._awaited = self._answer, None, None
-                if answer is not None:
-                    return answer
-        return None
+        return self._exchange.ask(message, timeout or self.timing.answer, tries)
 
     def stats(self) -> Stats:
         """The board's counters. Raises BoardLostError when it does not answer."""
@@ -264,8 +249,10 @@ class BoardClient:
             )
             if self._state is not State.STREAMING or not ready:
                 raise BoardLostError(self._lost_sentence())
+            connection, seq = self._connection, self._exchange.next_seq()
+            if connection is not None and not self.under_way:
+                self._silent = connection.later(self.timing.silence)
             sent = self._flight.send(time.monotonic())
-            connection, seq = self._connection, self._next_seq()
         if connection is not None:
             connection.write(to_wire(PcmFrame(sent.index, samples.astype("<i2").tobytes()), seq))
         return sent.hop
@@ -289,18 +276,15 @@ class BoardClient:
         with self._changed:
             if isinstance(answer, Result) and not answer.flags & Flag.FEATURES:
                 self._take_result(answer)
-            elif self._awaited is not None and (isinstance(answer, Result) or frame.seq == self._awaited):
-                self._answer = answer
-                self._awaited = None
-            elif isinstance(answer, Error):
+            elif not self._exchange.take(frame.seq, answer) and isinstance(answer, Error):
                 self._take_error(answer)
             self._changed.notify_all()
 
     def _take_result(self, result: Result) -> None:
-        now = time.monotonic()
-        if self._flight.answer(result, now):
-            self._heard = now
+        if self._flight.answer(result, time.monotonic()):
             self._silences = 0
+            if self._connection is not None:
+                self._silent = self._connection.later(self.timing.silence)
 
     def _take_error(self, error: Error) -> None:
         if self._state is not State.STREAMING:
@@ -351,10 +335,10 @@ class BoardClient:
     def _watch(self) -> None:
         with self._changed:
             self._changed.wait(self.timing.silence / 4)
-            oldest = self._flight.oldest
-            if self._state is not State.STREAMING or oldest is None:
+            oldest, connection = self._flight.oldest, self._connection
+            if self._state is not State.STREAMING or oldest is None or connection is None:
                 return
-            if time.monotonic() - max(self._heard, oldest.time) < self.timing.silence:
+            if connection.listened < self._silent:
                 return
         info = self.request(Hello())
         if not isinstance(info, Info):
@@ -366,6 +350,7 @@ class BoardClient:
                 return None  # it went on meanwhile
             self._flight.write_off()
             self._silences += 1
+            self._silent = connection.later(self.timing.silence)
             if info.mode & Mode.HALTED:
                 self.reason = f"The board at {self.port} waits for a new stream."
                 self._set_state(State.READY)
@@ -380,7 +365,7 @@ class BoardClient:
             port = self.port
             if self._serial_number:
                 port = ports.find_port(self._serial_number) or port
-            connection = Connection(port, DEFAULT_BAUD, self._on_frame, self._on_failure)
+            connection = Connection(port, DEFAULT_BAUD, self._on_frame, self._on_failure, self._held_up)
             with self._changed:
                 closed = self._state is State.CLOSED
                 if not closed:
@@ -395,10 +380,6 @@ class BoardClient:
                     raise BoardLostError(connection.failed or f"The port {port} failed: is the board still plugged in?")
                 self.reason = ""
                 self._set_state(State.READY)
-
-    def _next_seq(self) -> int:
-        self._seq = (self._seq + 1) & 0xFFFF
-        return self._seq
 
     def _set_state(self, state: State) -> None:
         with self._changed:

@@ -8,6 +8,7 @@ import os
 import re
 import select
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ except ImportError:  # Windows
 PORT_ERRORS = (OSError, _termios_error)
 """What a port that has gone raises, depending on the call: SerialException is an OSError, termios.error is not."""
 _CLOSED_UNDER_US = (*PORT_ERRORS, TypeError, ValueError, AttributeError)  # pyserial, when another thread closes
-_READ_WAIT = 0.1  # seconds; bounds how long closing takes
+_READ_WAIT = 0.05  # seconds of one look at the line; bounds how long closing takes
 _WRITE_WAIT = 1.0
 _CHUNK = 4096
 _IN_USE = (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK)
@@ -35,15 +36,22 @@ class Connection:
     """An open port. Used once: after ``failed`` is set or ``close`` was called, make another.
 
     ``on_frame`` is called by the reading thread for each intact frame, ``on_failure`` once when the port fails.
-    Raises BoardError with a sentence when the port cannot be opened.
+    ``held_up``: whether the board had no chance to send anything since the last call (a simulation that waits for a
+    processor); asked whenever nothing came. Raises BoardError with a sentence when the port cannot be opened.
     """
 
     def __init__(
-        self, port: str, baud: int, on_frame: Callable[[Frame], None], on_failure: Callable[[Connection, str], None]
+        self,
+        port: str,
+        baud: int,
+        on_frame: Callable[[Frame], None],
+        on_failure: Callable[[Connection, str], None],
+        held_up: Callable[[], bool] = lambda: False,
     ) -> None:
         self.port = port
         self._on_frame = on_frame
         self._on_failure = on_failure
+        self._held_up = held_up
         self._closing = threading.Event()
         self._failing = threading.Lock()
         self._writing = threading.Lock()
@@ -52,6 +60,9 @@ class Connection:
         self.failed = ""
         """Why the port failed, one sentence; empty while it works."""
         self.received = 0
+        self.listened = 0.0
+        """Seconds for which the line was listened to while the board could have sent something. On a machine that has
+        no time for this thread, or for a simulated board, it stands still: only such silence says something."""
         self._serial: Any = _open(port, baud)
         self._thread = threading.Thread(target=self._read_all, name="board-reader", daemon=True)
         self._thread.start()
@@ -60,6 +71,10 @@ class Connection:
     def errors(self) -> int:
         """Stretches between delimiters that were no intact frame."""
         return self._decoder.errors
+
+    def later(self, seconds: float) -> float:
+        """What ``listened`` will be when there were so many more seconds; the look under way does not count."""
+        return self.listened + _READ_WAIT + seconds
 
     def write(self, data: bytes) -> bool:
         """Send; False when the port has failed or takes nothing for a second."""
@@ -92,11 +107,14 @@ class Connection:
 
     def _read_all(self) -> None:
         while not self._closing.is_set():
+            begin = time.monotonic()
             try:
                 data = self._read()
             except _CLOSED_UNDER_US as error:
                 self._fail(error)
                 return
+            if data or not self._held_up():
+                self.listened += min(time.monotonic() - begin, _READ_WAIT)
             self.received += len(data)
             for frame in self._decoder.feed(data):
                 self._on_frame(frame)

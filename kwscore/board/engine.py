@@ -66,8 +66,7 @@ class BoardEngine:
     place of the board's while it is lost; without one ``process`` raises BoardLostError then. Either way the client
     gets the board back by itself, and the stream goes on with the right frame numbers (and a new warm-up).
     ``may_wait``: a board that cannot be used at the start is no error either, but counts as lost (needs ``model`` and
-    ``standby``). ``on_state`` is called from any thread after each change of the link's state, ``progress`` while
-    weights are being loaded. ``owned`` is closed with the engine.
+    ``standby``). ``held_up``, ``on_state``, ``progress``: see ``BoardClient``. ``owned`` is closed with the engine.
 
     A board works in whole hops: the first frame comes after 640 samples, not 512. Frames lost on the line are
     missing from the records; frames that heard a hop of zeros instead of lost audio are counted in ``filled``.
@@ -87,6 +86,7 @@ class BoardEngine:
         mask: Mask = FULL_MASK,
         may_wait: bool = False,
         timing: Timing | None = None,
+        held_up: Callable[[], bool] = lambda: False,
         on_state: Callable[[State], None] | None = None,
         progress: Callable[[str], None] | None = None,
         owned: Closable | None = None,
@@ -96,7 +96,14 @@ class BoardEngine:
         self._owned = owned
         weights = model.weights if model else None
         self.client = BoardClient(
-            port, baud=baud, weights=weights, mask=mask, timing=timing, on_state=on_state, progress=progress
+            port,
+            baud=baud,
+            weights=weights,
+            mask=mask,
+            timing=timing,
+            held_up=held_up,
+            on_state=on_state,
+            progress=progress,
         )
         self.timings: deque[HopTiming] = deque(maxlen=_REMEMBERED)
         self.filled = 0

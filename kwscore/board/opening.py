@@ -35,6 +35,9 @@ class Served(Protocol):
     @property
     def port(self) -> str: ...
 
+    def held_up(self) -> bool:
+        """Whether it has had no chance to answer since the last call, because this machine had no time for it."""
+
     def close(self) -> None: ...
 
 
@@ -43,6 +46,10 @@ class RealPort:
     """A board that exists without us."""
 
     port: str
+
+    def held_up(self) -> bool:
+        """Never: it has a clock of its own."""
+        return False
 
     def close(self) -> None:
         """Nothing to end."""
@@ -118,6 +125,7 @@ def open_board(
             baud=baud,
             may_wait=may_wait,
             timing=timing or patience(name),
+            held_up=served.held_up,
             on_state=on_state,
             progress=progress,
             owned=served,

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -160,6 +161,7 @@ class VerilatedBoard:
         progress: Callable[[str], None] | None = None,
     ) -> None:
         program = board_program().build(progress)
+        self._pauses = -1
         self._folder = tempfile.TemporaryDirectory(prefix="kwscope-board-") if link is None else None
         where = link or Path(self._folder.name if self._folder else "") / "board"
         arguments = ["--link", str(where)] if kind == "pty" else ["--tcp", "0"]
@@ -201,6 +203,17 @@ class VerilatedBoard:
             return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         except (OSError, ValueError, IndexError):
             return None
+
+    def held_up(self) -> bool:
+        """Whether the simulator has not paused since the last call: it computes, or waits for a processor, or is
+        stopped. When it has nothing to do it pauses fifty times a second (``IDLE_MS`` in ``rtl/sim/nm_board.cpp``)."""
+        try:
+            status = Path(f"/proc/{self.process_id}/status").read_text()
+        except OSError:
+            return False
+        found = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.MULTILINE)
+        before, self._pauses = self._pauses, int(found[1]) if found else -1
+        return self._pauses == before >= 0 and self._process.poll() is None
 
     def __enter__(self) -> VerilatedBoard:
         return self

@@ -214,6 +214,7 @@ class VirtualBoard:
         """What arrives of bytes that the host sent; replaced by tests that damage the line. So is ``to_host``."""
         self.to_host: Callable[[bytes], bytes] = bytes
         self._stalled = False
+        self._turns = self._turns_seen = 0
         self._socket_number = 0
         self._wire: Wire | None = None
         self._wire = self._make_wire()
@@ -267,6 +268,11 @@ class VirtualBoard:
         with self._lock:
             self._stalled = stalled
 
+    def held_up(self) -> bool:
+        """Whether the thread that serves has not come round since the last call: it waits for a processor."""
+        seen, self._turns_seen = self._turns_seen, self._turns
+        return seen == self._turns_seen and self._thread.is_alive()
+
     def _make_wire(self) -> Wire:
         try:
             if self._kind == "pty":
@@ -279,6 +285,7 @@ class VirtualBoard:
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
+            self._turns += 1
             with self._lock:
                 wire = self._wire
                 due = [at for at in (self._in.due(), self._out.due()) if at is not None]

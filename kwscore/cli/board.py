@@ -16,6 +16,7 @@ from kwscore.cli.common import (
     ModelOption,
     emit,
     note,
+    note_progress,
     open_source,
     print_columns,
 )
@@ -102,7 +103,15 @@ def _connected(
     served = serve(name, image, paced=pace, progress=note)
     try:
         weights = board_model(model).weights if model else None
-        with BoardClient(served.port, baud=baud, weights=weights, bare=model is None, timing=patience(name)) as client:
+        with BoardClient(
+            served.port,
+            baud=baud,
+            weights=weights,
+            bare=model is None,
+            timing=patience(name),
+            held_up=served.held_up,
+            progress=note_progress,
+        ) as client:
             yield client, served
     finally:
         served.close()
@@ -113,14 +122,11 @@ def info(board: BoardArgument, baud: BaudOption = DEFAULT_BAUD, as_json: JsonOpt
     """Say what a board is, what it runs, and what it has counted."""
     with _connected(board, None, baud, False, None) as (client, _):
         told, counted = client.info, client.stats()
-    record = {"board": board, **_info(told), "stats": {name: getattr(counted, name) for name in counted.__slots__}}
+    record, stats = {"board": board, **_info(told)}, counted.as_dict(told)
     if as_json:
-        emit(record)
+        emit({**record, "stats": stats})
         return
-    record.pop("stats")
-    rows = [(name.replace("_", " "), _plain(value)) for name, value in record.items()]
-    rows += [(name.replace("_", " "), f"{getattr(counted, name):,}") for name in counted.__slots__]
-    print_columns(rows, left=(0, 1))
+    print_columns([(name.replace("_", " "), _plain(value)) for name, value in (record | stats).items()], left=(0, 1))
 
 
 def _plain(value: Any) -> str:
@@ -144,6 +150,7 @@ def _info(told: Info) -> dict[str, Any]:
         "same_build": _same_build(told),
         "model_id": f"{told.model_id:08x}" if told.mode & Mode.LOADED else None,
         "clock_hz": told.clock_hz,
+        "counts_cycles": told.counts_cycles,
         "hop": told.hop,
         "sizes": {name: getattr(sizes, name) for name in sizes.__slots__},
         "weight_bytes": told.weight_bytes,
@@ -258,17 +265,21 @@ def _print_report(board: str, image: Image, report: Report, own: float | None) -
     from kwscore.board.selftest import REAL_TIME
 
     stats = report.stats
+    timed = report.info.counts_cycles
     rows = [("throughput", f"{report.rate:.0f} hops/s", f"{report.keep_up:.1f} x live audio")]
     if own is not None:
         rows.append(("  its own", f"{own:.0f} hops/s", f"{own / REAL_TIME:.1f} x live audio, on a core of its own"))
     for name, spread in (("round trip", report.round_trip), ("  link", report.link), ("  board", report.compute)):
         if spread is not None:
             rows.append((name, _microseconds(spread), "median, 99 %, longest; one hop at a time"))
-    if stats is not None:
+    if not timed:
+        rows.append(("longest hop", "-", "a board without cycle counter: this computer's times are no board's"))
+    elif stats is not None:
         budget = report.info.clock_hz // 100
         rows.append(
             ("longest hop", f"{stats.max_cycles:,} cycles", f"{100 * stats.max_cycles / budget:.1f} % of 10 ms")
         )
+    if stats is not None:
         troubles = (
             f"{stats.crc_errors} CRC, {stats.framing_errors} framing, {stats.overruns} overruns, {stats.gaps} gaps"
         )
@@ -304,7 +315,7 @@ def monitor(
     from kwscore.fixed.engine import FixedEngine
 
     opened = open_source(source, device=device, realtime=True)
-    engine = open_board(board, model, standby=FixedEngine, baud=baud, paced=pace, progress=note)
+    engine = open_board(board, model, standby=FixedEngine, baud=baud, paced=pace, progress=note_progress)
     try:
         Monitor(opened, engine, as_json).run(seconds, every)
     finally:

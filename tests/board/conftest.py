@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,8 +19,31 @@ PATIENT = Timing(answer=0.5, silence=5.0, retry=0.05, hop=60.0)
 """For a loaded machine: nothing is given up because threads had to wait, only because bytes were lost."""
 SHARP = Timing(answer=0.5, silence=0.25, retry=0.05, hop=60.0)
 """Where silence is what the test is about."""
+IMPATIENT = Timing(answer=0.1, silence=0.1, retry=0.05, hop=120.0)
+"""Lost at once, unless its silence is excused."""
 QUICK = Timing(answer=0.06, silence=0.25, retry=0.05, hop=60.0)
 """Where nothing answers anyway."""
+
+
+class Looks:
+    """Counts how often a board is asked whether it was held up, and lets somebody wait for that."""
+
+    def __init__(self, held_up: Callable[[], bool]) -> None:
+        self._held_up = held_up
+        self._looked = threading.Condition()
+        self._count = 0
+
+    def __call__(self) -> bool:
+        with self._looked:
+            self._count += 1
+            self._looked.notify_all()
+        return self._held_up()
+
+    def wait(self, more: int) -> None:
+        """Until so many more looks found nothing on the line."""
+        with self._looked:
+            due = self._count + more
+            assert self._looked.wait_for(lambda: self._count >= due, 120)
 
 
 class Bench:

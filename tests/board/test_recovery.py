@@ -21,7 +21,7 @@ from kwscore.board.errors import BoardError, BoardLostError
 from kwscore.constants import HOP
 from kwscore.stream.telemetry import Telemetry
 from tests.board import faults
-from tests.board.conftest import QUICK, SHARP, Bench
+from tests.board.conftest import IMPATIENT, QUICK, SHARP, Bench, Looks
 from tests.board.faults import FrameFault
 from tests.board.test_client import MODEL, WEIGHTS
 from tests.board.toy import ToyEngine, assert_same, speech_like
@@ -157,6 +157,38 @@ def test_a_stalled_board_is_lost_and_comes_back(bench: Bench) -> None:
     assert records[0].frame == 12, "the lost hops count, the warm-up is spent anew"
     got = [replace(r, frame=r.frame - 12, sample=r.sample - 12 * HOP) for r in records]
     assert_same(got, ToyEngine().process(audio)[:5])
+
+
+def test_a_board_without_a_processor_is_not_lost(bench: Bench) -> None:
+    """Its silence counts only while it could have answered: the thread that serves it waits here."""
+    board = bench.board()
+    looks = Looks(board.held_up)
+    engine = bench.engine(board.port, timing=IMPATIENT, held_up=looks)
+    audio = speech_like(20)
+    records = engine.process(audio[: 10 * HOP])
+    waits = threading.Event()
+
+    def hold() -> None:
+        with board._lock:
+            waits.set()
+            looks.wait(30)  # of 0.05 s: seven times as long as it would be waited for
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert waits.wait(GENEROUS)
+    records += engine.process(audio[10 * HOP :])
+    thread.join()
+    assert_same(records, ToyEngine().process(audio)[:17])
+    assert engine.client.reconnections == engine.client.lost_results == 0
+
+
+def test_a_board_that_has_a_processor_and_is_silent_is_lost(bench: Bench) -> None:
+    board = bench.board()
+    engine = bench.engine(board.port, timing=IMPATIENT, held_up=board.held_up)
+    engine.process(speech_like(10))
+    board.stall()
+    with pytest.raises(BoardLostError, match="stopped answering"):
+        engine.process(speech_like(2))
 
 
 def test_a_board_that_answers_but_computes_nothing_is_lost(bench: Bench) -> None:

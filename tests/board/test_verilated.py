@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,6 +26,7 @@ from kwscore.board.selftest import run
 from kwscore.board.verilated import VerilatedBoard
 from kwscore.constants import HOP
 from kwscore.fixed.engine import FixedEngine
+from tests.board.conftest import IMPATIENT, Looks
 from tests.board.toy import speech_like
 from tests.fixed.images import image
 
@@ -158,6 +160,39 @@ def test_ending_the_simulator_is_like_pulling_the_cable(board: VerilatedBoard) -
     expected = FixedEngine(made).process(audio)
     assert [r.frame for r in records] == list(range(17))
     assert [r.logits.tolist() for r in records] == [r.logits.tolist() for r in expected[:17]]
+
+
+def test_a_simulator_without_a_processor_is_not_lost(board: VerilatedBoard) -> None:
+    """Stopped in the middle of a stream for longer than anybody would wait; then it goes on where it was."""
+    made = image(DUAL, 1)
+    audio = speech_like(30)
+    looks = Looks(board.held_up)
+    with BoardEngine(board.port, board_model(made), timing=IMPATIENT, held_up=looks) as engine:
+        records = engine.process(audio[: 15 * HOP])
+        os.kill(board.process_id, signal.SIGSTOP)
+
+        def go_on() -> None:
+            looks.wait(30)
+            os.kill(board.process_id, signal.SIGCONT)
+
+        thread = threading.Thread(target=go_on)
+        thread.start()
+        records += engine.process(audio[15 * HOP :])
+        thread.join()
+        assert engine.client.reconnections == engine.client.lost_results == 0
+    expected = FixedEngine(made).process(audio)
+    assert [r.logits.tolist() for r in records] == [r.logits.tolist() for r in expected[:27]]
+
+
+def test_an_idle_simulator_is_not_held_up(board: VerilatedBoard) -> None:
+    """It has nothing to do and pauses: were it asked something, its silence would count."""
+    board.held_up()
+    deadline = time.monotonic() + 60
+    while (held := board.held_up()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not held
+    board.close()
+    assert not board.held_up()
 
 
 def test_it_ends_with_its_owner(tmp_path: Path) -> None:
