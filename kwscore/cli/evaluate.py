@@ -103,19 +103,17 @@ def evaluate(
     that training never heard). Without --grid, --noise, --snr or --condition: clean, other levels, five noises at 0 dB,
     and after other sound. A killed run goes on where it was when it is started again.
     """
-    from kwscore.evaluation.packed import load_packed
+    from kwscore.evaluation.packed import load_all
     from kwscore.evaluation.sets import load_set, subset
     from kwscore.models.checkpoint import shipped_checkpoints
 
     specs = list(shipped_checkpoints()) if model == ["all"] else model or [DEFAULT_NETWORK]
-    if len(set(specs)) < len(specs):
-        raise KWScopeError("A network is named twice: name each once.")
     if out is not None:
         check_out(out)
     if long is not None:
         _long(specs, data_dir, extra_dir, long, as_json, out)
         return
-    networks = [load_packed(spec) for spec in specs]
+    networks = load_all(specs)
     data = load_set(data_dir, split.value, mix.value, extra_dir, note)
     if clips is not None:
         data = subset(data, clips, seed)
@@ -144,22 +142,21 @@ def compute(
     Without ``out`` the kept results are removed once all are there.
     """
     import os
-    import shutil
 
     import torch
 
     from kwscore.cli.train import default_cache
     from kwscore.evaluation.dask_run import dask_runner
-    from kwscore.evaluation.grid import Unit, run_units
+    from kwscore.evaluation.grid import Unit, forget, run_units
     from kwscore.evaluation.local_run import local_runner
 
     torch.set_num_threads(threads)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     runner = dask_runner(dask, threads) if dask else local_runner(jobs or max(1, cores // threads), threads)
     folder = out / "parts" if out else default_cache() / "evaluate" / f"{data.fingerprint}-{seed}"
-    if fresh:
-        shutil.rmtree(folder, ignore_errors=True)
     units = [Unit(n, c, seed, batch) for n in networks for c in conditions]
+    if fresh:
+        forget(units, folder)
     reused = 0
 
     def report(result: Result, done: int, total: int) -> None:
@@ -173,7 +170,7 @@ def compute(
     if reused:
         note(f"{reused} of {len(units)} results are from an earlier run (--fresh computes them again).")
     if out is None:
-        shutil.rmtree(folder, ignore_errors=True)
+        forget(units, folder)
     return results
 
 

@@ -56,7 +56,7 @@ def reproduce(
     """Measure the shipped networks and compare with the recorded and the published figures.
 
     Exit status: 0 every comparable row is within tolerance (or none is comparable), 1 some row is not, 2 wrong use or
-    environment, 3 unknown model, 4 no data.
+    environment, 3 unknown model or one that cannot be loaded, 4 no data.
     """
     from kwscore.evaluation.reproduce import check_environment, find_data, load_networks
 

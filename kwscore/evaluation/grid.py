@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -106,6 +107,16 @@ def run_units(
             results[unit] = Result(unit, confusion)
             progress(results[unit], len(results), len(units))
     return [results[unit] for unit in units]
+
+
+def forget(units: Sequence[Unit], folder: Path) -> None:
+    """Remove what ``folder`` has of these units, and nothing of others that may be computed there."""
+    paths = [_path(folder, unit) for unit in units]
+    for path in paths:
+        path.unlink(missing_ok=True)
+    for empty in (*{path.parent for path in paths}, folder):
+        with suppress(OSError):  # not there, or others' results are
+            empty.rmdir()
 
 
 def in_this_process(units: Sequence[Unit], data: EvaluationSet) -> Iterator[tuple[Unit, NDArray[np.int64]]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,3 +83,17 @@ def load_packed(spec: str) -> PackedNetwork:
     path = find_checkpoint(spec)
     net = load_baseline(path) if isinstance(read_config(path), CnnConfig) else load_model(path)
     return pack(net, path.stem)
+
+
+def load_all(specs: Sequence[str]) -> list[PackedNetwork]:
+    """Networks as ``load_packed`` takes them. Other weights of a name have their hash behind it.
+
+    Raises KWScopeError for weights that are named twice.
+    """
+    networks = [load_packed(spec) for spec in specs]
+    seen = [(network.name, network.model_hash) for network in networks]
+    for name, digest in seen:
+        if seen.count((name, digest)) > 1:
+            raise KWScopeError(f"{name} ({digest}) is named twice: name each network once.")
+    names = [network.name for network in networks]
+    return [n if names.count(n.name) == 1 else replace(n, name=f"{n.name} ({n.model_hash})") for n in networks]

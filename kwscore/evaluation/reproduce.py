@@ -24,7 +24,7 @@ from kwscore.data.speech_commands import find_corpus
 from kwscore.errors import KWScopeError
 from kwscore.evaluation.grid import Result
 from kwscore.evaluation.noisy import Condition
-from kwscore.evaluation.packed import PackedNetwork, load_packed
+from kwscore.evaluation.packed import PackedNetwork, load_all
 from kwscore.evaluation.report import wilson
 from kwscore.evaluation.sets import EvaluationSet
 from kwscore.models.checkpoint import shipped_checkpoints
@@ -46,7 +46,7 @@ class EnvironmentProblem(KWScopeError):
 
 
 class UnknownModel(KWScopeError):
-    """A network is asked for that does not come with KWScope."""
+    """A network is asked for that does not come with KWScope or cannot be loaded."""
 
     exit_code = 3
 
@@ -128,7 +128,7 @@ def check_environment() -> str:
 def load_networks(names: Iterable[str] | None) -> list[PackedNetwork]:
     """Shipped networks by name (None: all), checkpoints by path, or NAME=FILE.pt.
 
-    Raises UnknownModel for a name that does not come with KWScope, or where none does.
+    Raises UnknownModel for a name that does not come with KWScope, a file that cannot be loaded, or where none is.
     """
     shipped = list(shipped_checkpoints())
     specs = list(dict.fromkeys(names)) if names is not None else shipped
@@ -140,7 +140,10 @@ def load_networks(names: Iterable[str] | None) -> list[PackedNetwork]:
             raise UnknownModel(
                 f"--models {spec} does not come with KWScope; there are: {', '.join(shipped) or 'none'}."
             )
-    return [load_packed(spec) for spec in specs]
+    try:
+        return load_all(specs)
+    except KWScopeError as error:
+        raise UnknownModel(str(error)) from None
 
 
 def find_data(given: Path | None) -> Path:
@@ -210,7 +213,7 @@ def compare(results: Sequence[Result], data: EvaluationSet, whole_clips: int) ->
         measured = 100 * share
         recorded = recorded_figure(network, condition, data)
         own = network.card.get("published") is True
-        published = published_figure(network.name.removesuffix(" (published)"), condition, data.split, data.mix)
+        published = published_figure(network.card.get("network", network.name), condition, data.split, data.mix)
         differences = [measured - recorded] if recorded is not None else []
         if own and published is not None and published.same_set:
             differences.append(measured - published.accuracy)

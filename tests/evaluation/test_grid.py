@@ -13,10 +13,10 @@ import torch
 
 from kwscore.errors import KWScopeError
 from kwscore.evaluation.accuracy import evaluate
-from kwscore.evaluation.grid import Result, Unit, in_this_process, run_units
+from kwscore.evaluation.grid import Result, Unit, forget, in_this_process, run_units
 from kwscore.evaluation.local_run import local_runner
 from kwscore.evaluation.noisy import Condition, parse_condition
-from kwscore.evaluation.packed import PackedNetwork, load_packed, pack
+from kwscore.evaluation.packed import PackedNetwork, load_all, load_packed, pack
 from kwscore.evaluation.sets import EvaluationSet
 from kwscore.models.checkpoint import load_model, save_checkpoint
 from kwscore.models.registry import create_model
@@ -132,6 +132,14 @@ def test_other_inputs_are_computed_again(units: list[Unit], data: EvaluationSet,
     assert not run_units([unit], other_set, tmp_path, in_this_process)[0].reused
 
 
+def test_forgetting_leaves_what_others_compute(units: list[Unit], data: EvaluationSet, tmp_path: Path) -> None:
+    run_units(units[:2], data, tmp_path / "kept", in_this_process)
+    forget(units[1:], tmp_path / "kept")
+    assert [r.reused for r in run_units(units[:2], data, tmp_path / "kept", in_this_process)] == [True, False]
+    forget(units, tmp_path / "kept")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("damage", ["", "{", '{"key": {}, "confusion": [[1]]}', "[]"])
 def test_a_damaged_result_is_computed_again(
     units: list[Unit], data: EvaluationSet, tmp_path: Path, damage: str
@@ -179,3 +187,15 @@ def test_published_files_are_named_by_network(shared: Path, tmp_path: Path) -> N
     torch.save({"model_state_dict": net.state_dict(), "model_name": "NC-SSM"}, tmp_path / "best.pt")
     network = load_packed(f"NC-SSM={tmp_path / 'best.pt'}")
     assert (network.name, network.schedule) == ("NC-SSM (published)", "clip")
+
+
+def test_other_weights_of_a_name_are_told_apart(tmp_path: Path) -> None:
+    paths = [str(make_checkpoint(tmp_path / str(seed), seed=seed)) for seed in (1, 2)]
+    networks = load_all(paths)
+    assert [n.name for n in networks] == [f"NanoMamba-Tiny-DualPCEN ({n.model_hash})" for n in networks]
+    assert len({n.name for n in networks}) == 2
+    assert load_all(paths[:1])[0].name == "NanoMamba-Tiny-DualPCEN"
+    copy = tmp_path / "NanoMamba-Tiny-DualPCEN.safetensors"
+    copy.write_bytes(Path(paths[0]).read_bytes())
+    with pytest.raises(KWScopeError, match="is named twice"):
+        load_all([*paths, str(copy)])

@@ -94,7 +94,7 @@ def test_our_weights_are_not_judged_by_published_figures(data: EvaluationSet) ->
 
 def test_published_weights_are_judged_by_published_figures(data: EvaluationSet) -> None:
     published = replace(data, mix="published")
-    result = _result(500, Condition(), "NC-SSM (published)", {"published": True})
+    result = _result(500, Condition(), "NC-SSM (published)", {"published": True, "network": "NC-SSM"})
     rows = compare([result], published, 1000)
     assert rows[0].comparable == pytest.approx((50.0 - 95.3,))
     assert not verdict(rows, 2.0)[0]
@@ -140,8 +140,15 @@ def test_data_is_looked_for_and_missing_data_says_how_to_get_it(
     assert find_data(None) is not None
 
 
-def test_unknown_networks_are_named() -> None:
-    with pytest.raises(UnknownModel, match="NoSuchNet does not come with KWScope") as caught:
-        load_networks(["NoSuchNet"])
-    assert caught.value.exit_code == 3
+def test_unknown_networks_are_named(tmp_path: Path) -> None:
+    damaged = tmp_path / "NC-SSM.safetensors"
+    damaged.write_bytes(b"half")
+    for spec, said in (
+        ("NoSuchNet", "NoSuchNet does not come with KWScope"),
+        ("NC-SSM=no/best.pt", "There is no published file"),
+        (str(damaged), "cannot be read as a checkpoint"),
+    ):
+        with pytest.raises(UnknownModel, match=said) as caught:
+            load_networks([spec])
+        assert caught.value.exit_code == 3
     assert isinstance(caught.value, KWScopeError)
