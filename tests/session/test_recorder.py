@@ -390,19 +390,3 @@ def test_an_integer_engine_replays_bit_for_bit_and_a_reference_is_named(
         found = compare(session, float_engine)
         assert found.frames > 0
         assert found.largest > 0
-
-
-def test_frames_of_a_board_and_of_its_standby_in_one_step(tmp_path: Path, speech: PCM) -> None:
-    class Patchy(LoudnessEngine):
-        """Tells the front end's output of every third frame only, as where a board's answers are late."""
-
-        def process(self, samples: NDArray[np.generic]) -> list[Telemetry]:
-            known = np.ones(40, np.float32)
-            return [replace(r, pcen=known) if r.frame % 3 == 0 else r for r in super().process(samples)]
-
-    path = record(tmp_path / "a.kwsession", Patchy(), speech[: 3 * SAMPLE_RATE])
-    with Session(path) as session:
-        assert session.complete
-        assert session.ending["reason"] == ""
-        frames = [(int(f), len(block.columns["pcen"][0])) for block in session.frames() for f in block.frame]
-    assert frames == [(f, 40 if f % 3 == 0 else 0) for f in range((3 * SAMPLE_RATE - 512) // 160 + 1)]
