@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kwscore.board.client import State
 from kwscore.board.engine import BoardEngine
-from kwscore.board.protocol import Info, Stats
+from kwscore.board.protocol import DEFAULT_BAUD, Info, Stats
 from kwscore.errors import KWScopeError
 from kwscore.stream.deferred import DeferredEngine
 
@@ -146,9 +146,9 @@ class Boards:
         )  # fmt: skip
 
 
-def open_board(port: str, network: str, progress: Progress) -> BoardEngine:
-    """The real thing: ``sim``, ``rtl`` or a serial port, running ``network`` (empty: the standard one)."""
+def open_board(port: str, network: str, progress: Progress, baud: int = DEFAULT_BAUD) -> BoardEngine:
+    """The real thing: ``sim``, ``rtl`` or a serial port, running ``network`` (empty: the standard one), at ``baud``."""
     from app.networks import load_image
     from kwscore.board.opening import open_board as open_by_name
 
-    return open_by_name(port, load_image(network, progress), paced=True, progress=progress)
+    return open_by_name(port, load_image(network, progress), baud=baud, paced=True, progress=progress)

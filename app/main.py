@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QApplication
 
-from app import icons
+from app import boards, icons
 from app import settings as store
 from app import theme as themes
 from app.controller import Controller
 from app.engines import EngineChoice, Kind, Reference
 from app.sources import MICROPHONE, Choice, check
 from app.window import MainWindow
+from kwscore.board.handshake import check_baud
+from kwscore.board.protocol import DEFAULT_BAUD
 from kwscore.constants import HOP, SAMPLE_RATE
 from kwscore.errors import KWScopeError
 from kwscore.stream.detection import DetectionSettings
@@ -53,6 +56,7 @@ def run(
     theme: str | None = None,
     preset: str | None = None,
     board: str | None = None,
+    baud: int | None = None,
 ) -> int:
     """Open the window and return when it is closed.
 
@@ -60,10 +64,15 @@ def run(
     a network. ``screenshot``: leave a picture here and close after ``seconds`` of sound (5 where not given).
     ``theme``: a choice of ``app.theme.CHOICES``, for this window only. ``preset``: a layout of
     ``app.presets`` instead of the remembered one, which stays remembered. ``board``: sim, rtl or a serial port
-    to run beside the integer engine. ``KWSCOPE_WINDOW_SIZE`` (1280x720) in the environment sizes a picture's window.
-    Returns 0, or 1 when no picture could be made. Raises KWScopeError for a file that is not there.
+    to run beside the integer engine. ``baud``: rate of the line of every board opened here.
+    ``KWSCOPE_WINDOW_SIZE`` (1280x720) in the environment sizes a picture's window.
+    Returns 0, or 1 when no picture could be made. Raises KWScopeError for a file that is not there, or a rate that
+    cannot carry audio.
     """
     logging.basicConfig(level=logging.WARNING)
+    baud = DEFAULT_BAUD if baud is None else baud
+    check_baud(baud)
+    open_board = partial(boards.open_board, baud=baud)
     settings, complaint = store.load()
     picturing = screenshot is not None
     choice = Choice.parse(source) if source else Choice.parse(settings.source or MICROPHONE.as_text())
@@ -77,7 +86,9 @@ def run(
         os.environ.setdefault("QT_SCALE_FACTOR", f"{settings.scale_percent / 100:g}")
     app = application(theme or settings.theme)
     engines = EngineChoice(Kind.INTEGER, Reference(Kind.BOARD), board) if board else None
-    controller = Controller(choice, model or settings.model, detection, fall_back=not source, engines=engines)
+    controller = Controller(
+        choice, model or settings.model, detection, fall_back=not source, engines=engines, open_board=open_board
+    )
     window = MainWindow(controller, settings, keep=not picturing, theme=theme or "")
     if picturing and size is not None:
         window.resize(*size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,6 +36,16 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 def note(text: str) -> None:
     """A line for the person at the terminal: stderr, so that stdout stays clean."""
     print(text, file=sys.stderr, flush=True)
+
+
+def note_progress(text: str) -> None:
+    """Like ``note``, but what says how far something is ("37% of ...") stays on one line at a terminal, and elsewhere
+    is told only when it is complete."""
+    share = re.search(r"\b(\d+)%", text)
+    if share is None or share[1] == "100":
+        note(f"\x1b[K{text}" if sys.stderr.isatty() else text)
+    elif sys.stderr.isatty():
+        print(f"\x1b[K{text}", end="\r", file=sys.stderr, flush=True)
 
 
 def emit(record: dict[str, Any]) -> None:
@@ -91,13 +102,26 @@ def open_engine(model: str, board: str | None = None, baud: int = DEFAULT_BAUD) 
     """The engine of a network by name or path; says so where it compiles.
 
     The float engine for the schedule that the network was made for; with ``board`` (sim, rtl, or a port) the network on
-    that board, at ``baud``, and the integer engine while the board is lost. Then the caller closes it.
+    that board, at ``baud``, and the integer engine while the board is lost. Then the caller closes it. A board that
+    cannot be used yet counts as lost; where a virtual one cannot even be started, that is said and the integer engine
+    comes back alone. Raises KWScopeError for wrong use: the network, the rate, an empty name.
     """
     if board is not None:
+        from kwscore.board.errors import BoardError
+        from kwscore.board.handshake import check_baud
         from kwscore.board.opening import open_board
+        from kwscore.fixed.calibrate import load_image
         from kwscore.fixed.engine import FixedEngine
 
-        return open_board(board, model, standby=FixedEngine, baud=baud, progress=note)
+        check_baud(baud)
+        image = load_image(model, progress=note)
+        try:
+            return open_board(board, image, standby=FixedEngine, baud=baud, may_wait=True, progress=note_progress)
+        except BoardError as error:
+            note(f"kwscope: {error} The integer engine goes on.")
+            alone = FixedEngine(image)
+            alone.warm_up(note)
+            return alone
     from kwscore.stream.choose import load_engine
     from kwscore.stream.engine import StreamEngine
 

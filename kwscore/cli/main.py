@@ -112,6 +112,7 @@ def _window(
     board: Annotated[
         str | None, typer.Option(metavar="sim|rtl|PORT", help="FPGA board to run beside the integer engine.")
     ] = None,
+    baud: Annotated[int | None, typer.Option(help="Rate of a board's line in bit/s; default: 1000000.")] = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """See what a five-thousand-parameter network hears, and why it decides.
@@ -123,14 +124,14 @@ def _window(
         raise typer.Exit
     given = {
         "--source": source, "--model": model, "--screenshot": screenshot, "--seconds": seconds, "--preset": preset,
-        "--theme": theme, "--board": board,
+        "--theme": theme, "--board": board, "--baud": baud,
     }  # fmt: skip
     if ctx.invoked_subcommand is not None:
         for option, value in given.items():
             if value is not None:
                 raise typer.BadParameter(f"{option} before '{ctx.invoked_subcommand}' has no effect: put it after.")
         return
-    raise typer.Exit(window.open_window(source, model, screenshot, seconds, theme, preset, board))
+    raise typer.Exit(window.open_window(source, model, screenshot, seconds, theme, preset, board, baud))
 
 
 def _complain(sentence: str) -> None:

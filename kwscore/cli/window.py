@@ -110,12 +110,17 @@ def open_window(
     theme: Theme | None,
     preset: Preset | None = None,
     board: str | None = None,
+    baud: int | None = None,
 ) -> int:
     """Open the window and return its exit status.
 
     Without a screen it says so, and does the same on the demo playlist (or the given source) into a picture.
-    Raises KWScopeError when the source, network or picture's folder cannot be used.
+    Raises KWScopeError when the source, network, picture's folder or ``baud`` cannot be used.
     """
+    if baud is not None:
+        from kwscore.board.handshake import check_baud
+
+        check_baud(baud)
     reason = no_screen()
     if reason:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
@@ -143,6 +148,7 @@ def open_window(
         theme=theme.value if theme else None,
         preset=preset.value if preset else None,
         board=board,
+        baud=baud,
     )
     if screenshot is not None and Path(screenshot).exists():
         print(f"Picture of the window: {Path(screenshot).resolve()}")

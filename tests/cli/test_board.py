@@ -59,6 +59,8 @@ def test_info() -> None:
     assert (told["kind"], told["protocol"], told["model_id"], told["frames_under_way"]) == ("SIM", 1, None, 6)
     assert told["sizes"]["channels"] == 24
     assert told["stats"]["crc_errors"] == 0
+    assert told["counts_cycles"] is False
+    assert told["stats"]["max_cycles"] is None
     text = kwscope("info", "sim").stdout
     assert "12 classes" in text
     assert "logits, routing" in text
@@ -84,6 +86,8 @@ def test_selftest_of_the_virtual_board() -> None:
     assert text.exit_code == 0
     assert "equal to the integer engine in every field" in text.stdout
     assert "x live audio" in text.stdout
+    assert "without cycle counter" in text.stdout
+    assert "cycles  " not in text.stdout
 
 
 def test_selftest_that_fails_is_the_answer_no(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,10 +112,13 @@ def test_monitor_follows_a_file(sounds: Path) -> None:
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(lines) >= 2
     assert lines[0]["state"] == "streaming"
-    assert lines[0]["board_ms"] > 0
+    assert lines[0]["trip_ms"] > 0
+    assert [lines[0][name] for name in ("link_ms", "board_ms", "worst_cycles")] == [None] * 3, "nothing counts there"
+    assert "no cycle counter" not in result.stderr
     assert (lines[-1]["lost"], lines[-1]["crc_errors"]) == (0, 0)
     text = kwscope("monitor", "sim", "--source", sounds / "rate16000.wav", "--seconds", "0.5", "--every", "0.2")
-    assert text.stdout.splitlines()[0].split()[:3] == ["time", "state", "hops/s"]
+    assert text.stdout.splitlines()[0].split()[:5] == ["time", "state", "hops/s", "trip", "ms"]
+    assert "This board has no cycle counter" in text.stderr
 
 
 def test_boards_that_cannot_be_used(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,10 +153,49 @@ def test_listen_hears_through_a_board(sounds: Path) -> None:
     assert [r["frame"] for r in told] == list(range(97))
     expected = FixedEngine.load(DUAL).process(read_audio(sounds / "rate16000.wav"))
     assert [r["logits"] for r in told] == [numbers(r.logits) for r in expected[:97]]
-    refusal = CliRunner().invoke(app, ["listen", "demo", "--board", str(sounds / "missing")])
-    refused(refusal, "There is no port")
     refused(CliRunner().invoke(app, ["listen", "demo", "--board", "sim", "--baud", "115200"]), "334,000 bit/s")
     refused(CliRunner().invoke(app, ["listen", "demo", "--board", "sim", "--calibrate", "1"]), "leave it out")
+
+
+def test_listen_goes_on_in_software_where_the_board_is_not_there(
+    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sentence, the same words as in software, exit status 0; wrong use stays wrong use."""
+    expected = FixedEngine.load(DUAL).process(read_audio(sounds / "rate16000.wav"))
+
+    def listen(name: str) -> tuple[list[dict], str]:
+        arguments = ["listen", str(sounds / "rate16000.wav"), "--json", "--board", name]
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.stderr
+        return [json.loads(line) for line in result.stdout.splitlines()], result.stderr
+
+    monkeypatch.setattr(verilated, "missing_tools", lambda: ["verilator"])
+    for name, words in ((str(tmp_path / "missing"), "There is no port"), ("rtl", "needs verilator")):
+        told, said = listen(name)
+        hops = [record for record in told if record["type"] == "telemetry"]
+        assert [r["logits"] for r in hops] == [numbers(r.logits) for r in expected[: len(hops)]]
+        assert len(hops) >= 97
+        (sentence,) = (line for line in said.splitlines() if words in line)
+        assert sentence.startswith("kwscope: ")
+        assert sentence.endswith("The integer engine goes on.")
+        assert told[0]["board"] == (None if name == "rtl" else name)
+    refused(CliRunner().invoke(app, ["listen", "demo", "--board", " "]), "The name of the board is empty")
+    refused(CliRunner().invoke(app, ["listen", "demo", "--board", "sim", "--model", "none"]), "No network named")
+
+
+def test_progress_is_told_once_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+    for share in range(0, 101, 20):
+        common.note_progress(f"Loading the weights: {share}% of 9,224 bytes")
+    assert capsys.readouterr().err == "Loading the weights: 100% of 9,224 bytes\n"
+
+
+def test_progress_stays_on_its_line_at_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    for share in (50, 100):
+        common.note_progress(f"{share}% of it")
+    assert capsys.readouterr().err == "\x1b[K50% of it\r\x1b[K100% of it\n"
 
 
 def test_a_board_of_other_sources_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:

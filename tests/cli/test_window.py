@@ -56,4 +56,17 @@ def test_the_board_is_handed_to_the_window(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
     monkeypatch.setattr("app.main.run", run)
     assert CliRunner().invoke(app, ["--board", "sim"]).exit_code == 0
-    assert seen["board"] == "sim"
+    assert (seen["board"], seen["baud"]) == ("sim", None)
+    assert CliRunner().invoke(app, ["--board", "sim", "--baud", "2000000"]).exit_code == 0
+    assert seen["baud"] == 2_000_000
+
+
+def test_a_rate_that_cannot_carry_audio_is_refused_before_the_window_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    monkeypatch.setattr("app.main.run", lambda **given: pytest.fail("the window was opened"))
+    result = CliRunner().invoke(app, ["--board", "sim", "--baud", "115200"])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("kwscope: 115,200 baud cannot be used (audio takes 334,000 bit/s): choose one of")
+    late = CliRunner().invoke(app, ["--baud", "2000000", "models"])
+    assert late.exit_code == 2
+    assert "put it after" in late.stderr
