@@ -111,21 +111,19 @@ def _title(name: str, index: int, shape: tuple[int, ...]) -> str:
 
 
 def _tables(session: Session) -> Iterator[dict[str, NDArray[Any]]]:
-    """Blocks of one table; a column that other networks of the session do not have is left out from its change on."""
-    names: list[str] | None = None
+    """Blocks of one table with the columns of all networks and engines of the session; NaN where a block's engine does
+    not have a column."""
+    names = {name: None for frames in session.frames() for name in columns(frames)}
     for frames in session.frames():
-        table = columns(frames)
-        names = list(table) if names is None else names
-        if list(table) != names:
-            raise KWScopeError(
-                f"{session.path.name} holds networks of different shapes: export its segments one by one, or as CSV of "
-                "the events."
-            )
-        yield table
+        table, missing = columns(frames), np.full(len(frames), np.nan, np.float32)
+        yield {name: table.get(name, missing) for name in names}
 
 
 def telemetry_csv(session: Session, path: Path) -> Path:
-    """One line a frame, all that was recorded of it. Floats have the digits that give the same 32 bits again."""
+    """One line a frame, all that was recorded of it. Floats have the digits that give the same 32 bits again.
+
+    What the engine of a frame does not compute, and another one of the session does, is left empty.
+    """
     with _beside(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         for number, table in enumerate(_tables(session)):
@@ -137,7 +135,7 @@ def telemetry_csv(session: Session, path: Path) -> Path:
 
 def _texts(column: NDArray[Any]) -> list[str]:
     if column.dtype == np.float32:
-        return [f"{value:.9g}" for value in column.tolist()]
+        return ["" if value != value else f"{value:.9g}" for value in column.tolist()]
     return [repr(value) for value in column.tolist()]
 
 

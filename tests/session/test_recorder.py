@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import os
 import threading
@@ -17,6 +18,7 @@ from kwscore.constants import SAMPLE_RATE
 from kwscore.errors import KWScopeError
 from kwscore.fixed.engine import FixedEngine
 from kwscore.session.container import ChunkWriter
+from kwscore.session.export import parquet, telemetry_csv
 from kwscore.session.reader import Session
 from kwscore.session.recorder import Recorder
 from kwscore.session.replay import compare, verify
@@ -164,6 +166,14 @@ def test_engine_and_source_may_change_while_recording(tmp_path: Path, float_engi
         assert others.equal
         assert mine.frames + others.frames == session.rows
         assert mine.unchecked == others.frames
+        with telemetry_csv(session, tmp_path / "a.csv").open(encoding="utf-8") as file:
+            lines = list(csv.DictReader(file))
+        assert len(lines) == session.rows
+        told = [line["routing_00"] != "" for line in lines]
+        assert told.count(False) == others.frames, "networks without routing leave its columns empty"
+        pq = pytest.importorskip("pyarrow.parquet")
+        stored = pq.read_table(parquet(session, tmp_path / "a.parquet")).column("routing_00").to_numpy()
+    assert [not np.isnan(value) for value in stored] == told
 
 
 def test_the_engine_thread_never_waits_for_a_disk_that_hangs(
