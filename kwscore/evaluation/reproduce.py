@@ -71,7 +71,7 @@ class Published:
 class Row:
     """One network in one condition. Figures in per cent; ``margin`` what the draw of a subset may add to the tolerance.
 
-    ``comparable``: differences that decide.
+    ``comparable``: differences that decide. ``other_clips``: of how many the recorded figure is, where of others.
     """
 
     network: str
@@ -84,6 +84,7 @@ class Row:
     published: Published | None
     comparable: tuple[float, ...]
     margin: float
+    other_clips: int = 0
 
     def within(self, tolerance: float) -> bool:
         """Whether every comparable difference is within tolerance (and the margin of a subset)."""
@@ -192,15 +193,25 @@ def published_figure(network: str, condition: Condition, split: str, mix: str) -
     return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
-def recorded_figure(network: PackedNetwork, condition: Condition, data: EvaluationSet) -> float | None:
-    """What the card says for this split, in the balanced mix."""
+def recorded_figure(network: PackedNetwork, condition: Condition, data: EvaluationSet) -> tuple[float, int] | None:
+    """What the card says for this split, in the balanced mix: per cent, and of how many clips (0: not said)."""
     if data.mix != "balanced":
         return None
     for figure in network.card.get(data.split) or []:
         if isinstance(figure, dict) and figure.get("condition") == condition.name:
             value = figure.get("accuracy")
-            return float(value) if isinstance(value, int | float) else None
+            return (float(value), int(figure.get("clips") or 0)) if isinstance(value, int | float) else None
     return None
+
+
+def draw_error(share: float, clips: int, whole: int, recorded: int) -> float:
+    """Standard error, in points, of the difference that the choice of clips makes.
+
+    ``clips`` of ``whole`` were measured; the figure to compare with is of ``recorded`` clips (0: the same ``whole``).
+    """
+    other = recorded not in (0, whole)
+    variance = 1 / max(clips, 1) + 1 / recorded if other else max(0.0, 1 / max(clips, 1) - 1 / max(whole, 1))
+    return 100 * math.sqrt(share * (1 - share) * variance)
 
 
 def compare(results: Sequence[Result], data: EvaluationSet, whole_clips: int) -> list[Row]:
@@ -211,14 +222,13 @@ def compare(results: Sequence[Result], data: EvaluationSet, whole_clips: int) ->
         clips, right = int(result.confusion.sum()), int(np.trace(result.confusion))
         share = right / max(clips, 1)
         measured = 100 * share
-        recorded = recorded_figure(network, condition, data)
+        recorded, of_clips = recorded_figure(network, condition, data) or (None, 0)
         own = network.card.get("published") is True
         published = published_figure(network.card.get("network", network.name), condition, data.split, data.mix)
         differences = [measured - recorded] if recorded is not None else []
         if own and published is not None and published.same_set:
             differences.append(measured - published.accuracy)
-        missing = max(0.0, 1 - clips / max(whole_clips, 1))
-        margin = 100 * STANDARD_ERRORS * math.sqrt(share * (1 - share) / max(clips, 1) * missing)
+        margin = STANDARD_ERRORS * draw_error(share, clips, whole_clips, of_clips)
         low, high = wilson(right, clips)
         rows.append(
             Row(
@@ -232,6 +242,7 @@ def compare(results: Sequence[Result], data: EvaluationSet, whole_clips: int) ->
                 published,
                 tuple(differences),
                 margin,
+                of_clips if of_clips != whole_clips else 0,
             )
         )
     return rows
@@ -271,10 +282,12 @@ def verdict(rows: Sequence[Row], tolerance: float) -> tuple[bool, str]:
     passed = all(r.within(tolerance) for r in comparable)
     margin = max(r.margin for r in comparable)
     allowed = f"tolerance {tolerance:g}" + (
-        f" and {STANDARD_ERRORS:g} standard errors of the subset's draw (at most {margin:.1f})" if margin > 0 else ""
+        f" and {STANDARD_ERRORS:g} standard errors of the clips' draw (at most {margin:.1f})" if margin > 0 else ""
     )
+    other = next((r.other_clips for r in comparable if r.other_clips), 0)
     return passed, (
-        f"{len(comparable)} comparable rows, largest difference {largest:.1f} points, {allowed}: "
+        (f"The cards' figures are of other clips ({other:,}): other recordings were in the folders.\n" if other else "")
+        + f"{len(comparable)} comparable rows, largest difference {largest:.1f} points, {allowed}: "
         f"{'PASS' if passed else 'FAIL'}"
     )
 

@@ -65,9 +65,9 @@ class Curves:
 
     @property
     def extent(self) -> tuple[float, float]:
-        """The least and the greatest accuracy in per cent."""
-        shares = [_share(counts)[0] for counts in self.counts.values()]
-        return min(shares), max(shares)
+        """The lowest and the highest bound of all intervals, in per cent."""
+        bounds = [_share(counts)[1:] for counts in self.counts.values()]
+        return min(low for low, _ in bounds), max(high for _, high in bounds)
 
     def means(self, line: Line, noises: list[str]) -> NDArray[np.float64]:
         """Rows of SNR, mean accuracy over ``noises``, and the bounds of its 95 % interval.
@@ -174,7 +174,7 @@ def _by_noise(curves: Curves, path: Path, note: str, chance: float | None, axis:
         _frame(axes, curves, title, chance)
     for axes in grid[len(curves.panels) :]:
         axes.set_visible(False)
-    grid[0].set_ylim(floor_of(curves.extent[0] - 3), 100.5)
+    grid[0].set_ylim(floor_of(curves.extent[0]), 100.5)
     figure.supxlabel(f"{axis}\n{note}".rstrip(), fontsize=9, color=INK)
     figure.supylabel("accuracy, %", fontsize=9, color=INK)
     handles, names = grid[0].get_legend_handles_labels()
@@ -210,7 +210,7 @@ def _by_size(
 
 def _stretch(axes: Axes, curves: Curves) -> None:
     """Per cents on a logistic scale: 90 to 95 takes as much room as 80 to 90, so that like networks stay apart."""
-    low, high = max(1.0, curves.extent[0] - 3), min(99.9, max(99.0, curves.extent[1] + 0.5))
+    low, high = max(1.0, curves.extent[0] - 1), min(99.9, max(99.0, curves.extent[1]))
     axes.set_yscale(
         "function", functions=(lambda y: np.log((y + 0.1) / (100.1 - y)), lambda z: 100.2 / (1 + np.exp(-z)) - 0.1)
     )

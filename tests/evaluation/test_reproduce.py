@@ -109,6 +109,16 @@ def test_a_subset_may_be_off_by_its_draw(data: EvaluationSet) -> None:
     assert not compare([_result(800, Condition())], data, 4000)[0].within(2.0)
 
 
+def test_a_figure_of_other_clips_may_be_off_by_both_draws(data: EvaluationSet) -> None:
+    card = {"validation": [{"condition": "clean", "accuracy": 90.0, "clips": 3104}]}
+    (same,) = compare([_result(870, Condition(), card=card)], data, 3104)
+    (other,) = compare([_result(870, Condition(), card=card)], data, 1000)
+    assert (same.other_clips, other.other_clips) == (0, 3104)
+    assert other.margin == pytest.approx(300 * (0.87 * 0.13 * (1 / 1000 + 1 / 3104)) ** 0.5)
+    assert "The cards' figures are of other clips (3,104)" in verdict([other], 2.0)[1]
+    assert "other clips" not in verdict([same], 2.0)[1]
+
+
 def test_one_row_out_of_tolerance_fails_all(data: EvaluationSet) -> None:
     rows = compare([_result(900, Condition()), _result(600, Condition("white", 0.0))], data, 1000)
     passed, sentence = verdict(rows, 2.0)
