@@ -170,12 +170,15 @@ class Replay(Feature):
                 self._share = position / max(session.length, 1)
 
             verdict = verify(session, self._present_engine(session), progress)
+            lost = f" {session.trouble}" if session.lost else ""  # known only now that all of it was read
         if not verdict.frames:
-            return f"Nothing of {path.name} could be compared: it began in the middle of a stream.", "warning"
+            why = lost or " it began in the middle of a stream."
+            return f"Nothing of {path.name} could be compared:{why}", "warning"
         if verdict.difference:
-            return verdict.difference, "error"
+            return f"{verdict.difference}{lost}", "error"
         rest = f"; {verdict.unchecked} could not be checked" if verdict.unchecked else ""
-        return f"{path.name} replays bit for bit: {verdict.frames} hops are equal{rest}.", "info"
+        level = "warning" if lost else "info"
+        return f"{path.name} replays bit for bit: {verdict.frames} hops are equal{rest}.{lost}", level
 
     def _present_engine(self, session: Session) -> Engine | None:
         """The network in use, where it made the session (it may be one that does not come with KWScope)."""
@@ -219,7 +222,8 @@ class Replay(Feature):
             try:
                 with Session(source) as opened:
                     getattr(export, writer)(opened, path)
-                text, level = f"{source.name} was exported to {path}.", "info"
+                    lost = f" {opened.trouble}" if opened.lost else ""
+                text, level = f"{source.name} was exported to {path}.{lost}", "warning" if lost else "info"
             except KWScopeError as error:
                 text, level = str(error), "error"
             except Exception as error:

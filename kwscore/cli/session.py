@@ -165,6 +165,8 @@ def verify(
         begin = time.perf_counter()
         verdict = verify(session, engine, tell)
         elapsed = time.perf_counter() - begin
+        if session.lost:  # known only now that all of it was read
+            note(f"kwscope: {session.trouble}")
     if as_json:
         emit({"type": "verify", "file": str(file), "equal": verdict.equal, "frames": verdict.frames,
               "unchecked": verdict.unchecked, "events": verdict.events, "difference": verdict.difference})  # fmt: skip

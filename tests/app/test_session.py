@@ -22,7 +22,7 @@ from kwscore.audio.source import SourceState
 from kwscore.constants import SAMPLE_RATE
 from kwscore.errors import KWScopeError
 from kwscore.session import recorder as recorder_module
-from kwscore.session.container import ChunkWriter
+from kwscore.session.container import FRAMES, ChunkWriter, scan
 from kwscore.session.notes import Note
 from kwscore.session.reader import Session
 from kwscore.session.recorder import Recorder
@@ -317,6 +317,23 @@ def test_verify_says_whether_it_is_the_same(open_window: OpenWindow, qtbot, tmp_
     qtbot.waitUntil(lambda: "replays bit for bit" in window.banner.text(), timeout=60_000)
     with Session(path) as session:
         assert verify(session, LoudnessEngine()).equal
+
+
+def test_verify_and_export_say_that_a_file_is_damaged(open_window: OpenWindow, qtbot, tmp_path: Path) -> None:
+    path = make_session(tmp_path / "a.kwsession")
+    data = bytearray(path.read_bytes())
+    frames = [chunk for chunk in scan(path).chunks if chunk.kind == FRAMES]
+    data[frames[4].offset + 40] ^= 1
+    path.write_bytes(data)
+    window, replay = replaying(open_window, qtbot, path)
+    replay._present_engine = lambda session: LoudnessEngine()
+    qtbot.mouseClick(replay.strip.verify_button, LEFT)
+    qtbot.waitUntil(lambda: "are equal" in window.banner.text(), timeout=60_000)
+    assert "a.kwsession was damaged after it was recorded" in window.banner.text()
+    window.banner.dismiss_all()
+    replay.export_to(tmp_path / "a.csv", "telemetry_csv")
+    qtbot.waitUntil(lambda: "was exported to" in window.banner.text(), timeout=60_000)
+    assert "a.kwsession was damaged after it was recorded" in window.banner.text()
 
 
 def test_export_from_the_strip(open_window: OpenWindow, qtbot, tmp_path: Path, monkeypatch) -> None:
