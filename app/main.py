@@ -22,6 +22,7 @@ from app import theme as themes
 from app.controller import Controller
 from app.engines import EngineChoice, Kind, Reference
 from app.sources import MICROPHONE, Choice, check
+from app.unseen import Unseen
 from app.window import MainWindow
 from kwscore.board.handshake import check_baud
 from kwscore.board.protocol import DEFAULT_BAUD
@@ -66,8 +67,9 @@ def run(
     ``app.presets`` instead of the remembered one, which stays remembered. ``board``: sim, rtl or a serial port
     to run beside the integer engine. ``baud``: rate of the line of every board opened here.
     ``KWSCOPE_WINDOW_SIZE`` (1280x720) in the environment sizes a picture's window.
-    Returns 0, or 1 when no picture could be made. Raises KWScopeError for a file that is not there, or a rate that
-    cannot carry audio.
+    Returns 0, or 1 when no picture could be made, or, offscreen, when something went wrong that nobody can see: a
+    source that does not open, a network that does not load; stderr then says what. Raises KWScopeError for a file
+    that is not there, or a rate that cannot carry audio.
     """
     logging.basicConfig(level=logging.WARNING)
     baud = DEFAULT_BAUD if baud is None else baud
@@ -103,59 +105,68 @@ def run(
         window.keep_layout = False
     if not picturing and app.platformName() != "offscreen":
         window.offer_tour()
+    unseen = Unseen(window) if app.platformName() == "offscreen" else None
+    if unseen is not None:
+        window.features.append(unseen)
     window.show()
-    if app.platformName() == "offscreen":
-        window.heard.connect(lambda word: print(f"{word.seconds:8.2f} s  {word.word:<6} {word.score:.2f}", flush=True))
-    ending = _Ending(window, screenshot, seconds)
+    ending = _Ending(window, screenshot, seconds, unseen)
     with _interruptible(app):
         app.exec()
     window.close()
-    return ending.status
+    return 1 if unseen is not None and unseen.failed else ending.status
 
 
 class _Ending:
-    """Closes the window after some seconds of sound, leaving a picture if one is wanted."""
+    """Closes the window after some seconds of sound, leaving a picture if one is wanted; or when there is no sound and
+    none will come, where nobody (``unseen``) can choose another source."""
 
-    def __init__(self, window: MainWindow, picture: str | None, seconds: float | None) -> None:
-        self.window, self.picture, self.status = window, picture, 0
-        if picture is not None:
-            self.samples = (seconds or 5.0) * SAMPLE_RATE
-            self.started, self.idle = False, 0
-            self.timer = QTimer(window)
-            self.timer.setInterval(20)
-            self.timer.timeout.connect(self._look)
+    def __init__(self, window: MainWindow, picture: str | None, seconds: float | None, unseen: Unseen | None = None):
+        self.window, self.picture, self.unseen, self.status = window, picture, unseen, 0
+        self.samples = (seconds or 5.0) * SAMPLE_RATE
+        self.started, self.idle = False, 0
+        self.timer = QTimer(window)
+        self.timer.setInterval(20)
+        self.timer.timeout.connect(self._look)
+        if picture is not None or unseen is not None:
             self.timer.start()
+        if picture is not None:
             QTimer.singleShot(round(1000 * ((seconds or 5.0) + PICTURE_PATIENCE)), self._give_up)
         elif seconds is not None:
             QTimer.singleShot(round(1000 * seconds), window.close)
 
     def _look(self) -> None:
-        feed = self.window.feed
-        ended = feed.end > 0 and not self.window.controller.running
-        if feed.end * HOP >= self.samples or ended:
+        feed, controller = self.window.feed, self.window.controller
+        if self.picture is None and feed.end > 0:
+            self.timer.stop()  # it works: whatever comes, the window stays
+        elif feed.end * HOP >= self.samples or (feed.end > 0 and not controller.running):
             self._finish()
-            return
-        controller = self.window.controller
-        self.started |= bool(controller.waiting or controller.running or self.window.banner.text())
-        self.idle = self.idle + 1 if self.started and not controller.waiting else 0
-        if self.idle >= IDLE_LOOKS:  # a source that does not open, or ends before its first frame
-            self._give_up()
+        else:
+            failed = self.unseen.failed if self.unseen is not None else bool(self.window.banner.text())
+            self.started |= bool(controller.waiting or controller.running or failed)
+            self.idle = self.idle + 1 if self.started and not controller.waiting else 0
+            if self.idle >= IDLE_LOOKS:  # a source that does not open, or ends before its first frame
+                self._give_up()
 
     def _finish(self) -> None:
         self.timer.stop()
-        self.window.tick()
-        self.window.refresh_status()  # which tick does only now and then: the picture must not show an old state
-        assert self.picture is not None
-        if not self.window.save_picture(Path(self.picture)):
-            self.status = 1
+        if self.picture is not None:
+            self.window.tick()
+            self.window.refresh_status()  # which tick does only now and then: the picture must not show an old state
+            if not self.window.save_picture(Path(self.picture)):
+                self.status = 1
         self.window.close()
 
     def _give_up(self) -> None:
-        if self.timer.isActive():
-            message = self.window.banner.text() or "the source delivered no sound"
-            print(f"kwscope: no sound to take a picture of: {message}", file=sys.stderr)
-            self._finish()
-            self.status = 1
+        if not self.timer.isActive():
+            return
+        told = self.unseen is not None and self.unseen.failed
+        why = self.window.banner.text() or "the source delivered no sound"
+        if self.picture is not None:
+            print("kwscope: no sound to take a picture of" + ("" if told else f": {why}"), file=sys.stderr)
+        elif not told:
+            print(f"kwscope: {why}", file=sys.stderr)
+        self._finish()
+        self.status = 1
 
 
 class _interruptible:
@@ -168,7 +179,11 @@ class _interruptible:
         self.before: dict[signal.Signals, Any] = {}
         with suppress(ValueError):  # not the main thread
             for number in (signal.SIGINT, signal.SIGTERM):
-                self.before[number] = signal.signal(number, lambda *_: self.app.closeAllWindows())
+                self.before[number] = signal.signal(number, self._end)
+
+    def _end(self, *_: object) -> None:
+        """From the event loop: a signal may come while the window paints, which must not close in the middle of it."""
+        QTimer.singleShot(0, self.app.closeAllWindows)
 
     def __exit__(self, *_: object) -> None:
         for number, before in self.before.items():

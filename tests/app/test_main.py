@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from app.main import run
 from kwscore.errors import KWScopeError
 from kwscore.models.checkpoint import shipped_checkpoints
 from tests.app.conftest import OpenWindow
-from tests.app.fakes import write_sound
+from tests.app.fakes import Device, LoudnessEngine, fast_files, loads, write_sound
 
 needs_network = pytest.mark.skipif(not shipped_checkpoints(), reason="no trained network is installed")
 CALL = """
@@ -125,6 +126,71 @@ def test_a_picture_of_a_source_that_does_not_open_is_given_up_at_once(
     assert "bad.wav is " in said
 
 
+def run_with(monkeypatch: pytest.MonkeyPatch, load_engine: Any, **parts: Any) -> int:
+    """``app.main.run`` with a stand-in for the network."""
+    from app import main as module
+    from app.controller import Controller
+
+    made = partial(Controller, load_engine=load_engine, build_source=fast_files)
+    monkeypatch.setattr(module, "Controller", made)
+    return run(theme="light", **parts)
+
+
+@pytest.mark.parametrize("content", [b"", b"no audio"])
+@pytest.mark.parametrize("seconds", [None, 60.0])
+def test_unseen_a_source_that_does_not_open_ends_it_with_a_sentence(
+    qapp: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    content: bytes, seconds: float | None,
+) -> None:  # fmt: skip
+    (tmp_path / "bad.wav").write_bytes(content)
+    assert run_with(monkeypatch, loads(LoudnessEngine()), source=str(tmp_path / "bad.wav"), seconds=seconds) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("kwscope: ")
+    assert said.err.count("bad.wav is ") == 1
+
+
+def test_unseen_another_network_than_the_one_asked_for_is_said_and_counts(
+    qapp: object, sound: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def load(name: str, progress: object) -> tuple[LoudnessEngine, None]:
+        if name:
+            raise KWScopeError(f"{name} is damaged: get it again.")
+        return LoudnessEngine("standard"), None
+
+    picture = str(tmp_path / "picture.png")
+    assert run_with(monkeypatch, load, source=str(sound), model="mine.safetensors", screenshot=picture) == 1
+    said = capsys.readouterr()
+    assert said.err.splitlines() == [
+        "kwscope: mine.safetensors is damaged: get it again. The standard network is used instead."
+    ]
+    assert [line.split()[2] for line in said.out.splitlines()] == ["yes", "yes"]
+    assert Path(picture).exists()
+
+
+def test_unseen_nothing_wrong_is_nothing_said(
+    qapp: object, sound: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    picture = str(tmp_path / "picture.png")
+    assert run_with(monkeypatch, loads(LoudnessEngine()), source=str(sound), screenshot=picture) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_trouble_that_is_over_does_not_count(open_window: OpenWindow, capsys: pytest.CaptureFixture[str]) -> None:
+    from app.controller import Notice
+    from app.sources import MICROPHONE
+    from app.unseen import Unseen
+
+    unseen = Unseen(open_window(MICROPHONE, build_source=lambda choice: Device()))
+    lost = Notice("device", "The microphone is gone.")
+    for notice in (lost, lost, Notice("remark", "Quiet.", "warning")):
+        unseen.event(notice)
+    assert unseen.failed
+    unseen.event(Notice("device", ""))
+    assert not unseen.failed
+    assert capsys.readouterr().err == "kwscope: The microphone is gone.\nkwscope: Quiet.\n"
+
+
 @pytest.mark.parametrize("size", ["axb", "x", "1280", "0x720", "1280x-1"])
 def test_an_odd_window_size_is_a_sentence(monkeypatch: pytest.MonkeyPatch, size: str) -> None:
     monkeypatch.setenv("KWSCOPE_WINDOW_SIZE", size)
@@ -132,18 +198,28 @@ def test_an_odd_window_size_is_a_sentence(monkeypatch: pytest.MonkeyPatch, size:
         run(source="demo", screenshot="never.png")
 
 
-def test_sigterm_closes_in_order(open_window: OpenWindow, qtbot: Any) -> None:
-    from PySide6.QtWidgets import QApplication
+def test_sigterm_closes_in_order_and_not_while_it_paints(open_window: OpenWindow, qtbot: Any) -> None:
+    from PySide6.QtGui import QPaintEvent
+    from PySide6.QtWidgets import QApplication, QWidget
 
     from app.main import _interruptible
     from app.sources import DEMO
 
     window = open_window(DEMO)
+    seen: list[bool] = []
+
+    class Picture(QWidget):
+        def paintEvent(self, event: QPaintEvent) -> None:
+            if not seen:
+                os.kill(os.getpid(), signal.SIGTERM)
+                seen.append(window.isVisible())
+
     app = QApplication.instance()
     assert isinstance(app, QApplication)
     with _interruptible(app):
-        os.kill(os.getpid(), signal.SIGTERM)
+        Picture(window).show()
         qtbot.waitUntil(lambda: not window.isVisible())
+    assert seen == [True]
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
@@ -156,7 +232,6 @@ def test_a_probe_that_fails_is_said_in_the_window(
     from app import main as module
     from app.controller import Controller
     from app.window import MainWindow
-    from tests.app.fakes import Device, LoudnessEngine, loads
 
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("KWSCOPE_CONFIG_DIR", str(tmp_path / "file" / "folder"))
