@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kwscore.board.core import EngineCore
 from kwscore.board.engine import BoardModel
-from kwscore.board.fields import encode_words, integer_words
+from kwscore.board.fields import Words, encode_words, integer_words
 from kwscore.board.handshake import Weights
-from kwscore.board.protocol import Mask, Sizes
+from kwscore.board.protocol import Mask, Mode, Sizes
 from kwscore.constants import N_CLASSES, N_MELS
 from kwscore.fixed.engine import FixedEngine
 from kwscore.fixed.image import Image
@@ -27,6 +28,9 @@ class GoldenCore(EngineCore):
         engine = FixedEngine(image)
         engine.warm_up(progress)
         super().__init__(engine, loader=lambda data: FixedEngine(Image.from_bytes(data)))
+        self.info = replace(self.info, mode=self.info.mode | Mode.FEATURES)
+        # What the front end wrote last; no reset clears the hardware's memory.
+        self._front: Words = {Mask.ROUTING: np.zeros(2, "<u2"), Mask.MEL: np.zeros(N_MELS, "<i2")}
 
     def hop(self, samples: NDArray[np.int16], mask: Mask, counters: tuple[int, int]) -> tuple[int, bytes | None]:
         """Compute one hop of 160 samples."""
@@ -35,7 +39,16 @@ class GoldenCore(EngineCore):
         out = engine.outputs(samples)
         if not len(out.logits):
             return 0, None
-        return 0, encode_words(integer_words(out, len(out.logits) - 1), mask, counters)
+        words = integer_words(out, len(out.logits) - 1)
+        self._front = {part: words[part] for part in self._front}
+        return 0, encode_words(words, mask, counters)
+
+    def features(self, features: bytes, mask: Mask, counters: tuple[int, int]) -> tuple[int, bytes]:
+        """Run the network alone on 40 normalised features and 40 SNR words; routing and mel are the last frame's."""
+        engine = self._engine
+        assert isinstance(engine, FixedEngine)
+        out = engine.features(np.frombuffer(features, "<i2").reshape(1, 2, N_MELS))
+        return 0, encode_words(integer_words(out, 0) | self._front, mask, counters)
 
 
 def board_model(image: Image) -> BoardModel:

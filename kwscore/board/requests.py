@@ -148,7 +148,8 @@ class PcmFrame:
 
 @dataclass(frozen=True, slots=True)
 class FeatFrame:
-    """Features past the front end, to test the network alone: 40 mel s16 and 40 SNR s16, in the core's own formats."""
+    """Features past the front end, to test the network alone: 40 normalised features s16 and 40 SNR u0.15, in the
+    core's own formats (``normed`` and ``snr`` of docs/fixed_point.md); ``index`` comes back in the RESULT."""
 
     TYPE: ClassVar = Type.FEAT_FRAME
     index: int

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwscore.audio.level import FLOOR_DBFS
-from kwscore.constants import HOP, WINDOW
+from kwscore.constants import HOP, N_MELS, WINDOW
 from kwscore.errors import KWScopeError
 from kwscore.fixed import layout, loading
 from kwscore.fixed.image import Image
@@ -39,6 +39,7 @@ class FixedEngine:
         self._net = self.image.net
         self._state = layout.new_state(self.image.sizes, self._net.const)
         self._trace = layout.new_trace(self.image.sizes)
+        self._lead = 0  # frames since reset that the network has had and the front end has not
 
     @classmethod
     def load(cls, name: str | Path) -> FixedEngine:
@@ -88,6 +89,7 @@ class FixedEngine:
             if mine.shape != given.shape or mine.dtype != given.dtype:
                 raise KWScopeError(f"The state's {field!r} is not one of {self.name}: use a state of this network.")
         self._state = _copied(state)
+        self._lead = 0
 
     def process(self, samples: NDArray[np.generic]) -> list[Telemetry]:
         """Take any number of mono 16 kHz samples (int16, or float in [-1, 1]); return the finished frames.
@@ -111,6 +113,19 @@ class FixedEngine:
         empty = layout.new_outputs(self.image.sizes, 0)
         return layout.Outputs._make(np.concatenate(arrays) for arrays in zip(empty, *parts, strict=True))
 
+    def features(self, given: NDArray[np.integer]) -> layout.Outputs:
+        """Run the network alone, as a FEAT_FRAME does on the board: ``given`` (T, 2, 40) are normalised features and
+        SNR as in ``Trace``. Returns T rows; what the front end knows in them, and its state, are those of the newest
+        frame of sound. Such frames count for the memory of the network, but are no part of ``state``.
+
+        Raises KWScopeError for another shape.
+        """
+        if given.shape[1:] != (2, N_MELS):
+            raise KWScopeError(f"Features of shape {given.shape}: give (frames, 2, {N_MELS}), features and SNR.")
+        out = self._run_step(given.astype(np.int64), np.zeros(0, np.int16), len(given))
+        self._lead += len(given)
+        return out
+
     def visit(self, samples: NDArray[np.generic]) -> Iterator[layout.Trace]:
         """Like ``trace`` without copies: each yielded trace is overwritten by the next frame."""
         for part, frames in self._parts(to_pcm(samples), 1):
@@ -127,6 +142,7 @@ class FixedEngine:
         fresh = layout.new_state(self.image.sizes, self._net.const)
         for mine, new in zip(_arrays(self._state), _arrays(fresh), strict=True):
             mine[...] = new
+        self._lead = 0
 
     @staticmethod
     def is_compiled() -> bool:
@@ -153,11 +169,14 @@ class FixedEngine:
         return parts
 
     def _compute(self, pcm: NDArray[np.int16], frames: int) -> layout.Outputs:
+        # A copy: samples that are read-only or strided would be another type, compiled anew.
+        return self._run_step(layout.NOTHING_GIVEN, pcm.copy(), frames)
+
+    def _run_step(self, given: NDArray[np.int64], pcm: NDArray[np.int16], frames: int) -> layout.Outputs:
         loading.load()
         sizes = self.image.sizes
         out = layout.new_outputs(sizes, frames)
-        # A copy: samples that are read-only or strided would be another type, compiled anew.
-        run(sizes, rom(), self._net, self._state, self._trace, pcm.copy(), out)
+        run(sizes, rom(), self._net, self._state, self._trace, self._lead, given, pcm, out)
         return out
 
     def _run(self, pcm: NDArray[np.int16], frames: int) -> list[Telemetry]:

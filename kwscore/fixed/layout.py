@@ -20,6 +20,9 @@ FRONT_LOG, FRONT_DUAL = 0, 1
 NO_MINIMUM = (1 << 27) - 1
 """A minimum that has not been taken yet; larger than any sum of five magnitudes."""
 
+NOTHING_GIVEN: I8 = np.zeros((0, 2, N_MELS), np.int64)
+"""No frames whose normalised features and SNR come from elsewhere."""
+
 SCALARS = (
     "RATE_BELOW", "RATE_ABOVE", "LOG2_NOISE_SCALE", "GATE_TEMP", "NORM_PRIOR", "NORM_HORIZON", "XN_SHIFT",
     "WIDTH_MANTISSA", "WIDTH_SHIFT", "WIDTH_LOG2", "LN_EPS", "FINAL_SHIFT", "POOL_SHIFT",

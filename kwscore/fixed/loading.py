@@ -55,6 +55,6 @@ def compile_here() -> None:
         layout.Constants(*(np.zeros(shape, np.int64) for shape in constants.values())),
     )
     state, trace = layout.new_state(sizes, net.const), layout.new_trace(sizes)
-    run(sizes, rom(), net, state, trace, np.zeros(0, np.int16), layout.new_outputs(sizes, 0))
+    run(sizes, rom(), net, state, trace, 0, layout.NOTHING_GIVEN, np.zeros(0, np.int16), layout.new_outputs(sizes, 0))
     if not current:
         jit.mark_cache(run)

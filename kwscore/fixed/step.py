@@ -73,11 +73,32 @@ def network(sizes, rom, net, state, trace, t):
     head(table, t, net, state, trace)
 
 
+@kernel
+def tell(rom, net, trace, out, i):
+    """The newest frame as row ``i`` of the telemetry."""
+    out.mel[i] = trace.mel
+    feat.log_words(rom.func, trace.mel, out.log_mel[i])
+    out.snr[i] = trace.snr
+    out.gate[i] = trace.routing[3]
+    out.delta[i] = trace.delta
+    out.logits[i] = trace.logits
+    out.pcen[i] = trace.feature
+    gate_factors(rom.func, net.const.block, trace.modulation, out.factor[i])
+
+
 @entry
-def run(sizes, rom, net, state, trace, samples, out):
-    """Push int16 ``samples``; returns the number of frames written to ``out``, which must have room for them."""
-    taken = 0
+def run(sizes, rom, net, state, trace, lead, given, samples, out):
+    """Run the network alone on ``given`` (n, 2, 40), normalised features and SNR, then push int16 ``samples``; returns
+    the number of frames written to ``out``, which must have room for them. ``lead``: such given frames before."""
     rows = 0
+    for i in range(given.shape[0]):
+        trace.normed[:] = given[i, 0]
+        trace.snr[:] = given[i, 1]
+        network(sizes, rom, net, state, trace, state.counter[at.FRAME] + lead)
+        tell(rom, net, trace, out, rows)
+        lead += 1
+        rows += 1
+    taken = 0
     pcm = state.pcm
     fill = state.counter[at.FILL]
     while True:
@@ -89,16 +110,9 @@ def run(sizes, rom, net, state, trace, samples, out):
         t = state.counter[at.FRAME]
         spectral(sizes, rom, net, state, trace, t)
         normalised(sizes, rom, net, state, trace, t)
-        network(sizes, rom, net, state, trace, t)
+        network(sizes, rom, net, state, trace, t + lead)
         out.power[rows] = power_of_new(pcm, t)
-        out.mel[rows] = trace.mel
-        feat.log_words(rom.func, trace.mel, out.log_mel[rows])
-        out.snr[rows] = trace.snr
-        out.gate[rows] = trace.routing[3]
-        out.delta[rows] = trace.delta
-        out.logits[rows] = trace.logits
-        out.pcen[rows] = trace.feature
-        gate_factors(rom.func, net.const.block, trace.modulation, out.factor[rows])
+        tell(rom, net, trace, out, rows)
         state.counter[at.FRAME] = t + 1
         rows += 1
         fill = slide(pcm)

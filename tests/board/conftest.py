@@ -19,6 +19,8 @@ PATIENT = Timing(answer=0.5, silence=5.0, retry=0.05, hop=60.0)
 """For a loaded machine: nothing is given up because threads had to wait, only because bytes were lost."""
 SHARP = Timing(answer=0.5, silence=0.25, retry=0.05, hop=60.0)
 """Where silence is what the test is about."""
+CALM = Timing(answer=5.0, silence=30.0, retry=0.05, hop=120.0)
+"""A simulation on a loaded machine may take its time; nothing there is about how long."""
 IMPATIENT = Timing(answer=0.1, silence=0.1, retry=0.05, hop=120.0)
 """Lost at once, unless its silence is excused."""
 QUICK = Timing(answer=0.06, silence=0.25, retry=0.05, hop=60.0)

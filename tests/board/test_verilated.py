@@ -16,7 +16,7 @@ import serial
 
 from kwscore.board import protocol as p
 from kwscore.board import signals, sources, verilated
-from kwscore.board.client import BoardClient, State, Timing
+from kwscore.board.client import BoardClient, State
 from kwscore.board.engine import BoardEngine
 from kwscore.board.errors import BoardError
 from kwscore.board.framing import Frame, FrameDecoder
@@ -26,13 +26,11 @@ from kwscore.board.selftest import run
 from kwscore.board.verilated import VerilatedBoard
 from kwscore.constants import HOP
 from kwscore.fixed.engine import FixedEngine
-from tests.board.conftest import IMPATIENT, Looks
+from tests.board.conftest import CALM, IMPATIENT, Looks
 from tests.board.toy import speech_like
 from tests.fixed.images import image
 
 DUAL = "NanoMamba-Tiny-DualPCEN"
-CALM = Timing(answer=5.0, silence=30.0, retry=0.05, hop=120.0)
-"""A simulation on a loaded machine may take its time; nothing here is about how long."""
 pytestmark = [
     pytest.mark.timeout(1200),  # it may have to be built
     pytest.mark.skipif(bool(verilated.missing_tools()), reason="needs verilator, g++ and make"),
