@@ -111,6 +111,10 @@ def evaluate(
     if out is not None:
         check_out(out)
     if long is not None:
+        if condition or grid or noise or snr or clips:
+            raise KWScopeError(
+                "--long places words in sound of its own: give it without conditions, noises and --clips."
+            )
         _long(specs, data_dir, extra_dir, long, as_json, out)
         return
     networks = load_all(specs)

@@ -24,6 +24,8 @@ from kwscore.errors import KWScopeError
 BACKGROUND_TRAIN = 0.8
 """Share of each background file, from its start, that training may use."""
 
+EXTRA = ("noise", "speech", "synth", "synth_keywords")
+"""Folders of further recordings, all optional."""
 SPEECH_NOISE = frozenset(("babble",))
 """Kinds of noise that are voices: background for words, but alone neither silence nor anything else."""
 
@@ -58,7 +60,8 @@ def tell_skipped(skipped: list[str], progress: Callable[[str], None], named: int
     for sentence in skipped[:named]:
         progress(sentence)
     if skipped:
-        progress(f"{len(skipped):,} files were left out." + (" The first are named." if len(skipped) > named else ""))
+        left = "1 file was left out." if len(skipped) == 1 else f"{len(skipped):,} files were left out."
+        progress(left + (" The first are named." if len(skipped) > named else ""))
 
 
 def _held_out(key: str, share: float) -> bool:
@@ -154,12 +157,22 @@ def _speech(folder: Path | None, train: bool, skipped: list[str]) -> tuple[list[
     return pieces, wake, wake_words
 
 
+def _extra(root: Path, given: Path | str | None) -> Path:
+    """The folder of noise, speech and synthetic words: beside the corpus, or the one given, which has to hold some."""
+    if given is None:
+        return root.parent
+    extra = Path(given).expanduser()
+    if not any((extra / name).is_dir() for name in EXTRA):
+        raise KWScopeError(f"--extra-dir {extra} holds none of the folders {', '.join(EXTRA)}: name their parent.")
+    return extra
+
+
 def data_key(data_dir: Path | str, extra_dir: Path | str | None = None) -> str:
     """Names the recordings by their relative paths and sizes, so that cached shards of other data are not reused."""
     root = find_corpus(data_dir).root
-    extra = Path(extra_dir).expanduser() if extra_dir else root.parent
+    extra = _extra(root, extra_dir)
     digest = hashlib.sha256()
-    for folder in (root, extra / "noise", extra / "speech", extra / "synth", extra / "synth_keywords"):
+    for folder in (root, *(extra / name for name in EXTRA)):
         for path in sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else []:
             digest.update(f"{folder.name}/{path.relative_to(folder).as_posix()} {path.stat().st_size}\n".encode())
     return digest.hexdigest()[:12]
@@ -177,7 +190,7 @@ def load_material(
     Unreadable files are skipped and named. Raises KWScopeError when a side has no clips of the ten words.
     """
     corpus = find_corpus(data_dir)
-    extra = Path(extra_dir).expanduser() if extra_dir else corpus.root.parent
+    extra = _extra(corpus.root, extra_dir)
     train = split == "train"
     skipped: list[str] = []
     progress(f"reading {split} clips")
@@ -185,8 +198,9 @@ def load_material(
     words, kept = load_clips([c for c in clips if c.word in WORDS], skipped)
     absent = sorted(set(WORDS) - {c.word for c in kept}) if train or not kept else []
     if absent:
+        unusable = f" {len(skipped):,} files cannot be used, such as: {skipped[0]}" if skipped else ""
         raise KWScopeError(
-            f"{corpus.root} has no {split} clips of: {', '.join(absent)}; check the folder and its lists."
+            f"{corpus.root} has no {split} clips of: {', '.join(absent)}; check the folder and its lists.{unusable}"
         )
     wanted = [c for c in clips if c.label == UNKNOWN and (c.word in UNHEARD_WORDS) != train]
     others, kept_others = load_clips(wanted, skipped)

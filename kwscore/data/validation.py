@@ -91,6 +91,10 @@ def load_validation(
     rng = np.random.default_rng(seed)
     count = max(1, round(len(material.words) / 10))
     unknown, silence = _unknown(material, count, rng), _silence(material, count, rng)
+    if not set(material.noise) - SPEECH_NOISE:
+        progress("There are no held-out noise recordings: 'silence' is digital silence, noise that steps is white.")
+    elif "background" not in material.noise:
+        progress("There is no _background_noise_: 'silence' is cut from the other noise recordings alone.")
     if len(unknown) < count:
         progress(f"'unknown' has {len(unknown)} clips instead of {count}: no more words or speech are held out.")
     audio = [material.words, np.stack([r[0] for r in unknown] + [r[0] for r in silence])]

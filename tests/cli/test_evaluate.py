@@ -97,6 +97,8 @@ def test_one_network_shows_classes_and_confusion(corpus: Path, net: Path) -> Non
         (["--condition", "white 500 dB"], "500 dB"),
         (["--condition", "clean", "--grid"], "without --grid"),
         (["--split", "train"], "--split"),
+        (["--long", "1", "--grid"], "--long"),
+        (["--extra-dir", "nowhere"], "--extra-dir nowhere"),
         (["--dask", "tcp://127.0.0.1:9", "--condition", "clean"], "No Dask scheduler"),
     ],
 )

@@ -104,6 +104,20 @@ def test_a_handful_of_clips_is_a_mix(tmp_path: Path) -> None:
     assert list(load_validation(corpus).labels) == [0, UNKNOWN, SILENCE]
 
 
+def test_missing_noise_is_said(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path)
+    for path in (corpus / "_background_noise_").iterdir():
+        path.unlink()
+    told: list[str] = []
+    load_validation(corpus, progress=told.append)
+    assert any("'silence' is cut from the other noise recordings alone" in line for line in told)
+    with pytest.raises(KWScopeError, match="holds none of the folders noise, speech"):
+        load_validation(corpus, corpus)
+    (tmp_path / "empty" / "noise").mkdir(parents=True)
+    load_validation(corpus, tmp_path / "empty", progress=told.append)
+    assert any("'silence' is digital silence" in line for line in told)
+
+
 def test_a_manifest_that_is_no_table_is_named(tmp_path: Path) -> None:
     corpus = make_corpus(tmp_path)
     (tmp_path / "noise" / "manifest.csv").write_bytes(b"\xff\xfe\x00")
