@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from app.calibration_feature import CalibrationFeature
 from app.captions import Captions
 from app.clean import Clean
 from app.cursor import Cursor
@@ -144,6 +145,7 @@ PANELS: tuple[PanelSpec, ...] = (
 FEATURES: tuple[Callable[[MainWindow], Feature], ...] = (
     EngineFeature,
     NoiseFeature,
+    CalibrationFeature,
     Cursor,
     Moments,
     Clean,

@@ -46,6 +46,8 @@ COMMANDS = (
     Command("noise_louder", "Noise louder by 1 dB", ("[", "Alt+Down"), "Noise", "One dB less SNR"),
     Command("noise_quieter", "Noise quieter by 1 dB", ("]", "Alt+Up"), "Noise", "One dB more SNR"),
     Command("noise_panel", "Noise", ("Shift+N",), "Noise", "Kind, SNR, seed and levels of the noise", dock="noise"),
+    Command("calibrate", "Calibrate on silence…", ("K",), "Noise", "Keep quiet: the noise is measured", menu="view"),
+    Command("calibrate_undo", "Undo calibration", ("Shift+K",), "Noise", "The constants from before the last change"),
     Command(
         "monitor",
         "Hear it on the loudspeakers",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from app import networks
 from app.boards import Boards, OpenBoard, open_board
+from app.calibration import Calibration
 from app.engines import EngineChoice, EngineSet, Kind, Workshop, called
 from app.feed import HELD, Mark
 from app.history_feed import HistoryFeed
@@ -108,6 +109,7 @@ class Controller:
         self.worker.settings = self.detection
         self.boards = Boards(open_board)
         self.noise = Noise(self.worker.events, self.set_mixer, self.listen_in, monitor)
+        self.calibration = Calibration(self.worker, self.listen_in, self.noise.speech)
         self._listening = Listening(choice, self.worker.events, self._hear, build_source, fall_back)
         load = self._load_engine = load_engine or networks.load_engine
         workshop = Workshop(lambda name, say: load(name, say)[0], load_integer or networks.load_integer, self.boards)
@@ -280,6 +282,8 @@ class Controller:
             notice=f"loading {self._loading.what}…" if self._loading.what else "",
             board=f"{called(Kind.BOARD, board.port)} {board.port}: {board.words}" if board.port else "",
             board_state=board.lamp,
+            calibration=self.calibration.words[0],
+            calibration_link=self.calibration.words[1],
         )
 
     def close(self) -> None:
@@ -304,6 +308,8 @@ class Controller:
     # -- inside -----------------------------------------------------------------------------------------------
 
     def _hear(self, source: Source | None) -> None:
+        if source is not None:
+            self.calibration.source_is(self.choice)
         self.worker.post(lambda: self.worker.use_source(source))
 
     def _open_with_engine(self, choice: Choice) -> None:
@@ -317,7 +323,7 @@ class Controller:
 
     def _take(self, event: object) -> list[object]:
         """Follow up on one event; return what the window should know."""
-        for part in (self._listening, self.noise):
+        for part in (self._listening, self.noise, self.calibration):
             said = part.take(event)
             if said is not None:
                 return said
@@ -371,7 +377,13 @@ class Controller:
         self.network_choice = first.name
         self.network_name, self.network_hash = first.engine.name, first.engine.model_hash
         self.feed.training_level = first.training_level
-        self.worker.post(lambda: self.worker.use_engines(engines))
+        set_up = self.calibration.engines_are(engines, first.engine)
+
+        def work() -> None:
+            set_up()
+            self.worker.use_engines(engines)
+
+        self.worker.post(work)
         self.worker.post(lambda: self._retire(old, engines))
 
     def _retire(self, old: EngineSet | None, new: EngineSet | None) -> None:

@@ -15,6 +15,7 @@ from kwscore.audio.level import FLOOR_DBFS
 from kwscore.audio.monitor import Monitor
 from kwscore.audio.noise import PUBLISHED_NOISES
 from kwscore.audio.recordings import NoiseStream, open_noise, recordings_in
+from kwscore.constants import NOMINAL_SPEECH_DBFS
 from kwscore.errors import KWScopeError
 from kwscore.stream.runner import Batch
 
@@ -198,6 +199,11 @@ class Noise:
     def ready(self) -> bool:
         """Whether levels are measured."""
         return self._mixer is not None
+
+    def speech(self) -> tuple[float, bool]:
+        """Active level of speech in dBFS, and whether it was heard or is the usual one."""
+        mixer = self._mixer
+        return (mixer.reference_dbfs, mixer.speech_heard) if mixer is not None else (NOMINAL_SPEECH_DBFS, False)
 
     def figures(self) -> NoiseFigures | None:
         """Levels now; None before anything is measured."""

@@ -94,6 +94,22 @@ class Settings:
         "Its recordings are offered as noise beside the five that come with KWScope.",
         folder=True,
     )
+    calibration_seconds: int = preference(
+        2,
+        "Listening",
+        "Silence for calibration",
+        "How long to keep quiet when the noise is measured (K).",
+        low=1,
+        high=10,
+        unit="s",
+    )
+    calibration_law: str = preference(
+        "continuous",
+        "Listening",
+        "Law of calibration",
+        "How the networks' constants follow the measured SNR, both as published.",
+        choices=(("continuous", "Continuous"), ("profile", "Nearest of four profiles")),
+    )
     pre_roll: int = preference(
         5,
         "Recording",

@@ -34,7 +34,7 @@ from app.theme import Theme, font
 from kwscore.errors import KWScopeError
 
 FILES = "Settings (*.json);;All files (*)"
-LINKS = {"detection": "Open", "layout": "Restore", "help": "Show"}
+LINKS = {"calibrate": "Measure", "detection": "Open", "layout": "Restore", "help": "Show"}
 """Commands offered as rows, so that a search for them leads somewhere, and what their buttons say."""
 
 

@@ -28,6 +28,8 @@ class Health:
     notice: str = ""
     board: str = ""  # empty: none is wanted
     board_state: str = "idle"
+    calibration: str = ""  # empty: none
+    calibration_link: str = ""  # what is offered beside it: undo or cancel
 
 
 _TIPS = {
@@ -37,6 +39,7 @@ _TIPS = {
     "lost": "Samples lost between the device and the network, and overflows that the device reported; both should be 0",
     "level": "Loudest level (RMS of 10 ms) of the last 1.5 s against the range that the network was trained on",
     "board": "The FPGA board, or the program that stands for one (B opens its dialog)",
+    "calibration": "Constants that follow a measured silence: click for what was measured (K measures again)",
     "network": "Network and the first digits of the SHA-256 of its weights",
 }
 GIVES_WAY = ("hop", "load", "level", "network")
@@ -103,6 +106,9 @@ class StatusBar(QStatusBar):
         lamp = {"good": "●", "warn": "▲", "bad": "✗"}.get(health.board_state, "○")
         shade = {"good": t.good, "warn": t.warn, "bad": t.bad}.get(health.board_state, t.muted)
         put("board", "", f'<span style="color:{shade}">{lamp}</span> {health.board}' if health.board else "")
+        offer = f' · <a href="{health.calibration_link}" style="color:{t.accent}">{health.calibration_link}</a>'
+        said = f'<a href="show" style="color:{t.text}; text-decoration:none">{health.calibration}</a>{offer}'
+        put("calibration", "", said if health.calibration else "")
         put("network", "", health.notice or health.network)
         self._fit()
 
