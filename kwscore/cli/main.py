@@ -7,6 +7,8 @@ Modules here import only light things at the top; what is heavy is imported wher
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from typing import Annotated, Any
@@ -151,6 +153,7 @@ _commands()
 
 def main() -> None:
     """Entry point of the ``kwscope`` program."""
+    atexit.register(gc.freeze)  # else the last collection visits every object: half a second at a window's end
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by the caller
