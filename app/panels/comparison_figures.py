@@ -37,8 +37,8 @@ _ROWS = (  # name, tip
     ("Top-1 margin", "Mean lead of the first engine's best class over its second best, in logits: a difference far "
      "below it changes no decision"),
     ("Detections", "Words that both reported (within half a second), and those that one reported alone"),
-    ("Board clock", "Clock of the board's logic, and how many of its cycles a frame took: median and most. For the "
-     "board sim these are this computer's time in cycles of that clock"),
+    ("Board clock", "Clock of the board's logic, and how many of its cycles a frame took: median and most. A "
+     "board that is a program (sim) has neither"),
     ("Board logic", "Look-up tables, flip-flops, multipliers and memories (36 kbit) after synthesis by Yosys, and the "
      "longest path of logic without routing"),
 )  # fmt: skip
@@ -185,9 +185,11 @@ class ComparisonPanel(QWidget):
         kinds = engines.choice.primary, engines.choice.reference.kind if engines.choice.reference else Kind.FLOAT
         rows = []
         for name, kind, time in zip((first, second), kinds, times, strict=True):
-            rows.append(Row(f"{name}: compute", "compute", time.compute))
+            timed = kind is not Kind.BOARD or board.info is None or board.info.counts_cycles
+            if timed:
+                rows.append(Row(f"{name}: compute", "compute", time.compute))
             if kind is Kind.BOARD:
-                rows.append(Row(f"{name}: link", "link", time.link))
+                rows.append(Row(f"{name}: link" if timed else f"{name}: round trip", "link", time.link))
         self.latency.show_rows(rows)
         if not summary.frames:
             for value in self.values.values():
@@ -230,6 +232,8 @@ class ComparisonPanel(QWidget):
         numbers = figures(compute) if compute is not None else None  # type: ignore[arg-type]
         if board.info is None:
             clock.setText("no board")
+        elif not board.info.counts_cycles:
+            clock.setText("none, nor a cycle counter: this board is a program")
         else:
             hertz = board.info.clock_hz
             cycles = (

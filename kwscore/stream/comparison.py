@@ -89,7 +89,8 @@ SURE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Times of one engine's frames in microseconds, (n,) each, oldest first. ``link`` is 0 for software."""
+    """Times of one engine's frames in microseconds, (n,) each, oldest first. ``link`` is 0 for software; of a board
+    that counts no cycles it is the whole round trip, and ``compute`` is empty."""
 
     link: Array
     compute: Array
@@ -211,7 +212,8 @@ class Comparison:
             columns = np.arange(max(start, self._end - self.capacity), max(stop, start))
             slots = columns % self.capacity
             there = slots[self._column[engine, slots] == columns]
-            return Latency(self._link[engine, there], self._compute[engine, there])
+            compute = self._compute[engine, there]
+            return Latency(self._link[engine, there], compute[~np.isnan(compute)])
 
     def summary(self) -> ComparisonSummary:
         """The figures since the start."""

@@ -129,6 +129,21 @@ def test_times_of_link_and_computation_are_kept_apart() -> None:
     assert len(comparison.latency(SECOND, 3, 5).link) == 2
 
 
+def test_a_board_that_counts_no_cycles_has_no_time_of_computation() -> None:
+    from kwscore.board.engine import HopTiming
+
+    records = ToyEngine().process(PCM[:2000])
+    posteriors = np.zeros((len(records), 12), np.float32)
+    timings = [HopTiming(r.frame, 900.0, float("nan")) for r in records]
+    comparison = Comparison()
+    comparison.extend(
+        Batch(PCM[:2000], 0, 160, records, posteriors, [], reference=Track(records, posteriors, [], timings))
+    )
+    board = comparison.latency(SECOND, 0, 100)
+    assert board.link.tolist() == [900.0] * len(records)
+    assert len(board.compute) == 0
+
+
 def event(word: str, decided: int) -> Event:
     return Event(
         word=word, index=LABELS.index(word), score=0.9, start=decided - 800, peak=decided, decided=decided,
