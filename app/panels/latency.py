@@ -44,8 +44,8 @@ class LatencyChart(QWidget):
         self.setToolTip(
             "<p><b>Time of a frame</b> over the last 10 s, on a logarithmic scale. <b>compute</b>: in the arithmetic "
             "(for a board as it counted its clock's cycles). <b>link</b>: the rest of the round trip, on the line and "
-            "in queues; a board that counts no cycles has only a <b>round trip</b>. A frame of 10 ms must need less than "
-            "10 ms of computing.</p>"
+            "in queues; a board that counts no cycles has only a <b>round trip</b>. A frame of 10 ms must need less "
+            "than 10 ms of computing.</p>"
         )
 
     def sizeHint(self) -> QSize:
