@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kwscore.evaluation.noisy import Condition
     from kwscore.evaluation.packed import PackedNetwork
     from kwscore.evaluation.sets import EvaluationSet
+    from kwscore.stream.telemetry import Engine
 
 
 class Split(StrEnum):
@@ -263,6 +264,19 @@ def write_out(out: Path, results: list[Result], data: EvaluationSet, seed: int) 
     note(f"Tables and plots: {out}")
 
 
+def _engine(spec: str) -> Engine:
+    """A network as it runs live: hop by hop, or ten times a second where it is of the clip schedule."""
+    from kwscore.stream.choose import load_engine
+
+    name, _, file = spec.partition("=")
+    if not file:
+        return load_engine(spec)
+    from kwscore.models.published import load_published
+    from kwscore.stream.window import WindowEngine
+
+    return WindowEngine(load_published(file, name))
+
+
 def _long(
     models: list[str], data_dir: Path, extra_dir: Path | None, minutes: int, as_json: bool, out: Path | None
 ) -> None:
@@ -271,9 +285,8 @@ def _long(
     from kwscore.data.validation import load_validation
     from kwscore.evaluation.longrun import THRESHOLDS, error_curve, listen
     from kwscore.stream.detection import DetectionSettings
-    from kwscore.stream.engine import StreamEngine
 
-    engines = {model: StreamEngine.load(model) for model in models}
+    engines = {model: _engine(model) for model in models}
     samples, truth = long_stream(load_validation(data_dir, extra_dir, progress=note), minutes)
     settings = DetectionSettings()
     thresholds = sorted({*THRESHOLDS, settings.threshold})

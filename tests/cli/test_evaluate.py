@@ -5,8 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
+from kwscore.cli.evaluate import _engine
 from kwscore.cli.main import app
 from kwscore.models.checkpoint import save_checkpoint
 from kwscore.models.registry import create_model
@@ -134,3 +136,12 @@ def test_long_gives_the_curve(corpus: Path, net: Path, tmp_path: Path) -> None:
     assert [r["threshold"] for r in rows] == sorted(r["threshold"] for r in rows)
     assert json.loads((tmp_path / "detection.json").read_text()) == rows
     assert (tmp_path / "detection.png").stat().st_size > 5000
+
+
+def test_long_takes_networks_of_either_schedule(net: Path, tmp_path: Path) -> None:
+    baseline = save_checkpoint(create_model("BC-ResNet-1"), tmp_path / "BC-ResNet-1.safetensors", {})
+    published = tmp_path / "best.pt"
+    torch.save(create_model("NanoMamba-Tiny", schedule="clip").state_dict(), published)
+    engines = [_engine(str(spec)) for spec in (net, baseline, f"NanoMamba-Tiny={published}")]
+    assert [type(engine).__name__ for engine in engines] == ["StreamEngine", "WindowEngine", "WindowEngine"]
+    assert [engine.name for engine in engines] == ["NanoMamba-Tiny-DualPCEN", "BC-ResNet-1", "NanoMamba-Tiny"]
