@@ -32,8 +32,8 @@ class Effect:
 
 EFFECTS = {
     "f391172e536a": Effect(
-        "NanoMamba-Tiny-DualPCEN", 4505, 82.6, Change(-3.6, "2e-21"), Change(-5.5, "4e-37"),
-        Change(-0.4, "0.17"), -8.5,
+        "NanoMamba-Tiny-DualPCEN", 4505, 82.553, Change(-3.640, "2e-21"), Change(-5.505, "4e-37"),
+        Change(-0.377, "0.17"), -8.546,
     ),
     "f6f6d9d8acc0": Effect(
         "NanoMamba-Matched-DualPCEN-v2-SSMv2", 4505, 84.8, Change(-0.1, "0.58"), Change(-0.9, "2e-4"),
