@@ -65,6 +65,16 @@ STEPS = (
 )
 
 
+class _Button(QPushButton):
+    """Leaves the arrow keys, with which Qt's buttons move the focus, to the tour."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+
 class _Bubble(QWidget):
     """Title, two sentences, and where to go from here."""
 
@@ -75,8 +85,8 @@ class _Bubble(QWidget):
         self.count, self.title, self.text = QLabel(), QLabel(), QLabel()
         for label in (self.title, self.text):
             label.setWordWrap(True)
-        self.skip, self.back = QPushButton("Skip"), QPushButton("Back")
-        self.microphone, self.next = QPushButton("Use my microphone"), QPushButton("Next")
+        self.skip, self.back = _Button("Skip"), _Button("Back")
+        self.microphone, self.next = _Button("Use my microphone"), _Button("Next")
         for button, tip in (
             (self.skip, "Leave the tour (Esc)"),
             (self.back, "The step before (←)"),
@@ -203,6 +213,17 @@ class Overlay(QWidget):
         if event.type() == QEvent.Type.Resize and self.isVisible():
             self.place()
         return False
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab stays on the bubble: what lies behind the veil is out of reach."""
+        bubble = self.bubble
+        row = (bubble.skip, bubble.back, bubble.microphone, bubble.next)
+        buttons = [button for button in row if button.isVisible() and button.isEnabled()]
+        if not buttons:  # the tour is being left
+            return super().focusNextPrevChild(forward)
+        at = next((i for i, button in enumerate(buttons) if button.hasFocus()), -1 if forward else 0)
+        buttons[(at + (1 if forward else -1)) % len(buttons)].setFocus(Qt.FocusReason.TabFocusReason)
+        return True
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = event.key()

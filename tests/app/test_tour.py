@@ -95,6 +95,27 @@ def test_the_tour_can_be_left_at_any_step(window, qtbot, leave: str) -> None:
     qtbot.waitUntil(lambda: window.controller.choice == MICROPHONE, timeout=60_000)
 
 
+def test_the_keyboard_alone_leads_through_the_tour(window, qtbot) -> None:
+    def press(key: Qt.Key) -> str:
+        qtbot.keyClick(QApplication.focusWidget(), key)
+        return QApplication.focusWidget().text()
+
+    window.actions_by_name["tour"].trigger()
+    overlay = overlay_of(window)
+    assert QApplication.focusWidget() is overlay.bubble.next
+    assert [press(Qt.Key.Key_Tab) for _ in range(2)] == ["Skip", "Next"]  # there is no step before
+    press(Qt.Key.Key_Right)
+    assert overlay.number == 1
+    assert [press(Qt.Key.Key_Backtab) for _ in range(3)] == ["Back", "Skip", "Next"]
+    press(Qt.Key.Key_Left)
+    assert overlay.number == 0
+    for number in range(1, 5):
+        press(Qt.Key.Key_Return if number % 2 else Qt.Key.Key_Space)
+        assert overlay.number == number
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Escape)
+    assert not tour_of(window).running
+
+
 def test_the_last_step_leads_to_the_microphone(open_window: OpenWindow, qtbot) -> None:
     window = open_window(DEMO, build_source=build)
     window.actions_by_name["tour"].trigger()
