@@ -7,8 +7,9 @@ present ones go on.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -286,8 +287,9 @@ class Controller:
             calibration_link=self.calibration.words[1],
         )
 
-    def close(self) -> None:
-        """Stop everything; returns within about ``CLOSE_DEADLINE`` whatever devices and engines do."""
+    def close(self, others: Iterable[threading.Thread | None] = ()) -> None:
+        """Stop everything; returns within about ``CLOSE_DEADLINE`` whatever devices and engines do. ``others``: threads
+        that are to be waited for as well."""
         if self._closed:
             return
         self._closed = True
@@ -295,6 +297,7 @@ class Controller:
         ends = time.monotonic() + CLOSE_DEADLINE
         self.worker.leave()
         closing = [
+            *others,
             self._listening.close(),
             in_thread("kwscope-monitor", self.noise.close),
             in_thread("kwscope-board", lambda: self.boards.close(for_good=True)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from app.statusbar import Health
@@ -32,5 +33,7 @@ class Feature:
     def dismiss(self) -> None:
         """Escape was pressed: take away what lies over the plots."""
 
-    def close(self) -> None:
-        """The window closes; wait for nothing longer than a second."""
+    def close(self) -> threading.Thread | None:
+        """The window closes. What takes a moment goes on in a thread: all of them are waited for together, and not for
+        ever (``app.controller.CLOSE_DEADLINE``)."""
+        return None

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QToolBar, QToolButton
 from app import icons
 from app.commands import tooltip
 from app.feature import Feature
+from app.listening import in_thread
 from app.panels.timepanel import clock
 from app.sources import Choice
 from app.statusbar import Health
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from app.window import MainWindow
 
 LOOKED_AT = 5  # newest recordings that are looked at for one that was cut off
-CLOSE_DEADLINE = 1.0  # s
 log = logging.getLogger(__name__)
 
 
@@ -50,6 +50,7 @@ class Recording(Feature):
         self._said: deque[Callable[[], None]] = deque()
         self._notice = ""
         self._heard = False  # since recording began, something was heard
+        self._ending: threading.Thread | None = None  # the newest recording is being closed in it
         self.button = QToolButton()
         self.button.setObjectName("record")
         self.button.setCheckable(True)
@@ -63,7 +64,7 @@ class Recording(Feature):
         self._show()
         window.controller.listen_in(self._listen)
         if window.keep:
-            threading.Thread(target=self._look_for_cut, name="kwscope-recover", daemon=True).start()
+            in_thread("kwscope-recover", self._look_for_cut)
 
     @property
     def folder(self) -> Path:
@@ -108,15 +109,16 @@ class Recording(Feature):
 
         def work() -> None:
             progress = recorder.stop()
+            if not progress.message and not progress.samples:
+                recorder.path.unlink(missing_ok=True)
             self._said.append(lambda: self._ended(recorder.path, progress))
 
-        threading.Thread(target=work, name="kwscope-record-end", daemon=True).start()
+        self._ending = in_thread("kwscope-record-end", work)
 
     def _ended(self, path: Path, progress: Progress) -> None:
         if progress.message:
             self.window.notify("recording", progress.message)
         elif not progress.samples:
-            path.unlink(missing_ok=True)
             self.window.notify("recording", "Nothing was heard, so nothing was recorded.", "warning")
         else:
             length, size = clock(progress.samples / SAMPLE_RATE), progress.size / 1e6
@@ -201,11 +203,11 @@ class Recording(Feature):
         self.button.setIcon(icons.icon("record", theme.bad, theme.bad))
         self.button.setStyleSheet(f"QToolButton:checked {{ color: {theme.bad}; border-color: {theme.bad}; }}")
 
-    def close(self) -> None:
+    def close(self) -> threading.Thread | None:
         self.window.controller.listen_in(self._listen, on=False)
-        recorder, self.recorder, self._active = self.recorder, None, None
-        if recorder is not None:
-            recorder.stop(CLOSE_DEADLINE)
+        if self.recorder is not None:
+            self._finish(self.recorder)
+        return self._ending
 
     # -- recovery ---------------------------------------------------------------------------------------------
 

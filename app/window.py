@@ -145,6 +145,7 @@ class MainWindow(WindowCommands):
         self.overlay = ShortcutOverlay(self, theme)
         self.arrangement.standard()
         self.features += [make(self) for make in FEATURES]
+        self.toolbar.order_tabs()
 
     def _connect(self) -> None:
         for number, (key, dock) in enumerate(self.docks.items(), 1):
@@ -153,6 +154,7 @@ class MainWindow(WindowCommands):
             dock.visibilityChanged.connect(self._layout_changed)
             if number < 10:
                 dock.toggleViewAction().setShortcut(QKeySequence(f"Ctrl+{number}"))
+            dock.toggleViewAction().triggered.connect(lambda on, key=key: self.arrangement.admit(key) if on else None)
             self.addAction(dock.toggleViewAction())
         for panel in self.time_panels.values():
             panel.scrolled.connect(self.move_back)
@@ -298,6 +300,16 @@ class MainWindow(WindowCommands):
                 return
         super().keyPressEvent(event)
 
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab passes over panels that lie behind a tab: Qt keeps those on, beyond the edge of the window."""
+        begin = self.focusWidget()
+        while super().focusNextPrevChild(forward):
+            now = self.focusWidget()
+            if now is None or now is begin or not self.arrangement.is_behind(now):
+                return True
+            begin = begin or now
+        return False
+
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if not self._sized:
@@ -341,12 +353,11 @@ class MainWindow(WindowCommands):
             self._closed = True
             self.timer.stop()
             self.saving.stop()
-            for feature in self.features:
-                feature.close()
+            ending = [feature.close() for feature in self.features]
             problem = self.remember() if self.keep else ""
             if problem:
                 print(problem, file=sys.stderr)
-            self.controller.close()
+            self.controller.close(ending)
         event.accept()
 
 

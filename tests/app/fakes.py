@@ -15,6 +15,8 @@ from kwscore.audio.file import FileSource
 from kwscore.audio.source import Source, SourceState, SourceStatus
 from kwscore.constants import HOP, LABELS, N_CLASSES, N_MELS, SAMPLE_RATE, WINDOW
 from kwscore.errors import KWScopeError
+from kwscore.session.container import SUFFIX
+from kwscore.session.source import SessionSource
 from kwscore.stream.telemetry import Telemetry
 
 
@@ -122,8 +124,10 @@ def write_sound(path: Path, bursts: int = 2, seconds: float = 3.0) -> Path:
 
 
 def fast_files(choice: Choice) -> Source:
-    """Files as fast as they are read, everything else as it is."""
-    return FileSource(choice.value, "fast") if choice.kind == "file" else choice.build()
+    """Files and sessions as fast as they are read, everything else as it is."""
+    if choice.kind != "file":
+        return choice.build()
+    return (SessionSource if choice.value.endswith(SUFFIX) else FileSource)(choice.value, "fast")
 
 
 def loads(engine: LoudnessEngine) -> Callable[..., tuple[LoudnessEngine, tuple[float, float]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from PySide6.QtCore import Qt
 
@@ -15,7 +15,6 @@ from tests.app.conftest import OpenWindow
 from tests.app.fakes import Device, fast_files
 
 LEFT = Qt.MouseButton.LeftButton
-Part = TypeVar("Part")
 
 
 def click(qtbot: Any, widget: Any) -> None:
@@ -27,7 +26,7 @@ def trigger(menu: Any, text: str) -> None:
     next(action for action in menu.actions() if action.text().partition("\t")[0].strip() == text).trigger()
 
 
-def part(window: MainWindow, kind: type[Part]) -> Part:
+def part(window: MainWindow, kind: type) -> Any:
     """The window's feature of this kind."""
     return next(feature for feature in window.features if isinstance(feature, kind))
 
