@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, Qt
-from PySide6.QtWidgets import QMainWindow, QToolBar
+from PySide6.QtCore import QByteArray, Qt, QTimer
+from PySide6.QtWidgets import QMainWindow, QTabBar, QToolBar, QWidget
 
 from app.catalogue import BY_KEY, STANDARD, Area, keys_in
 from app.dock import Dock
 from app.panels.timepanel import TimePanel
 from app.presets import Preset, find
+from app.theme import scaled
 
 HANDLE = 4  # px between docks, as the style sheet says
-TABS = 30  # px, a row of tabs
+TABS = 30  # px, a row of tabs at 100 % text size
 MARGIN = 6  # px, rounding
 _SIDES = (Area.SIDE, Area.BEHIND)
 
@@ -47,6 +48,47 @@ class Arrangement:
             self.docks["log"].raise_()
         self.share_out()
 
+    def refit(self) -> None:
+        """After the least sizes of the panels have changed: a preset that is as it was made is made anew; of what was
+        arranged by hand only that shares places which no longer has its room."""
+        shown = {key for key, dock in self.docks.items() if not dock.isHidden()}
+        floating = any(dock.isFloating() for dock in self.docks.values())
+        if self.enlarged is None and not floating and shown == set(self.preset.shown):
+            self.use(self.preset)
+        QTimer.singleShot(0, self.share_out)
+
+    def admit(self, key: str) -> None:
+        """A panel was shown: where its column has no room for it, it shares the place of the lowest other one."""
+        dock, window = self.docks[key], self.window
+        area = window.dockWidgetArea(dock)
+        if dock.isFloating() or area not in (
+            Qt.DockWidgetArea.LeftDockWidgetArea,
+            Qt.DockWidgetArea.RightDockWidgetArea,
+        ):
+            return
+        column = [
+            other
+            for other, each in self.docks.items()
+            if not each.isHidden() and not each.isFloating() and window.dockWidgetArea(each) is area
+        ]
+        places = {frozenset({other, *self._beside(other)} & set(column)) for other in column}
+        needed = sum(max(map(self._least, place)) + scaled(TABS) * (len(place) > 1) for place in places)
+        mine = next(place for place in places if key in place)
+        lowest = max((other for other in column if other not in mine), key=lambda o: self.docks[o].y(), default=None)
+        if needed > self._room() and lowest is not None:
+            for each in mine:
+                window.tabifyDockWidget(self.docks[lowest], self.docks[each])
+            dock.raise_()
+
+    def is_behind(self, widget: QWidget) -> bool:
+        """Whether a widget belongs to a panel that another one covers."""
+        dock = next((each for each in self.docks.values() if each.isAncestorOf(widget)), None)
+        return dock is not None and not dock.isFloating() and dock.bar.visibleRegion().isEmpty()
+
+    def _beside(self, key: str) -> list[str]:
+        """The panels that share the place of one."""
+        return [each.objectName() for each in self.window.tabifiedDockWidgets(self.docks[key])]
+
     def _places(self, area: Area) -> list[list[str]]:
         """The panels of a column that are shown, those that share a place as tabs together.
 
@@ -56,7 +98,7 @@ class Arrangement:
         if not self.window.isVisible():  # no height is settled yet
             return places
         room = self._room()
-        while len(places) > 1 and sum(max(map(self._least, p)) + TABS * (len(p) > 1) for p in places) > room:
+        while len(places) > 1 and sum(max(map(self._least, p)) + scaled(TABS) * (len(p) > 1) for p in places) > room:
             single = [number for number, place in enumerate(places) if number and len(place) == 1]
             at = max(single, default=1)
             places[at - 1 : at + 1] = [places[at - 1] + places[at]]
@@ -109,7 +151,7 @@ class Arrangement:
     def share_out(self) -> None:
         """Widths and heights of the preset, among the docks that are shown."""
         window, docks, preset = self.window, self.docks, self.preset
-        low, high = preset.side_limits
+        low, high = (scaled(limit, 0.5) for limit in preset.side_limits)
         right = max(low, min(high, round(preset.side * window.width())))
         room = self._room()
         left_keys, right_keys = self._shown(Area.TIME), self._shown(Area.SIDE)
@@ -123,7 +165,7 @@ class Arrangement:
                 for key in place[1:]:
                     window.tabifyDockWidget(docks[place[0]], docks[key])
                 if len(place) > 1:
-                    docks[next((key for key in place if STANDARD in BY_KEY[key].presets), place[0])].raise_()
+                    docks[_in_front(place)].raise_()
             keys = [place[0] for place in places]
             shares = [preset.shares.get(key, BY_KEY[key].share) for key in keys]
             heights = [share * room // max(sum(shares), 1) for share in shares]
@@ -177,6 +219,8 @@ class Arrangement:
 
     def place_axis(self) -> None:
         """Time labels stand under the lowest plot of each column of plots (and under each floating one)."""
+        for bar in self.window.findChildren(QTabBar):  # made by Qt as panels come to share a place
+            bar.setAccessibleName("Panels that share this place")
         plots = [dock.widget() for dock in self.docks.values() if dock.isVisible()]
         spots = [
             (panel, panel.mapTo(panel.window(), panel.rect().bottomLeft()))
@@ -189,6 +233,14 @@ class Arrangement:
                 for other, place in spots
             )
             panel.set_axis(not below)
+
+
+def _in_front(place: list[str]) -> str:
+    """Of panels that share a place the one that tells most: of the usual plots the one with most room, of the others
+    the first."""
+    usual = [key for key in place if STANDARD in BY_KEY[key].presets]
+    plots = [key for key in usual if BY_KEY[key].area is Area.TIME]
+    return max(plots, key=lambda key: BY_KEY[key].share) if plots else next(iter(usual), place[0])
 
 
 def _knows(state: QByteArray, key: str) -> bool:

@@ -9,7 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app import icons
-from app.theme import Theme, font
+from app.theme import Theme, font, scaled
 
 Action = tuple[str, Callable[[], object]]
 LIMIT = 3  # sentences shown at once; older ones make room
@@ -20,7 +20,6 @@ class _Row(QWidget):
         super().__init__()
         self.key, self.level = key, level
         self.lamp = QLabel()
-        self.lamp.setFixedWidth(16)
         self.label = QLabel(text)
         self.label.setWordWrap(True)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -28,7 +27,6 @@ class _Row(QWidget):
         self.close_button = QToolButton()
         self.close_button.setAccessibleName("Dismiss message")
         self.close_button.setToolTip("Dismiss (Esc)")
-        self.close_button.setIconSize(QSize(14, 14))
         self.close_button.clicked.connect(lambda: banner.dismiss(key))
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 0, 6, 0)
@@ -56,8 +54,10 @@ class _Row(QWidget):
         self.lamp.setText({"error": "✗", "warning": "▲"}.get(self.level, "●"))
         self.lamp.setStyleSheet(f"color: {colour}")
         self.lamp.setFont(font(13))
+        self.lamp.setFixedWidth(scaled(16))
         self.label.setFont(font(13))
         self.setStyleSheet(f"#message {{ background: {theme.raised}; border-bottom: 1px solid {theme.line}; }}")
+        self.close_button.setIconSize(QSize(scaled(14), scaled(14)))
         self.close_button.setIcon(icons.icon("close", theme.muted))
 
     def fit(self, width: int) -> int:

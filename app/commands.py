@@ -73,6 +73,7 @@ COMMANDS = (
     Command(
         "detection", "Detection settings", ("D",), "Panels", "Thresholds and timing of detections", dock="detection"
     ),
+    Command("enlarge", "Enlarge the next panel", ("F6",), "Panels", "Esc puts the others back", menu="layout"),
     Command("notes", "Notes", ("Ctrl+Shift+P",), "Panels", "Pins and remarks", dock="notes"),
     Command("timing", "Timing", ("H",), "Panels", "How long the network needs for each hop", dock="timing"),
     Command("experiment", "Noise experiment…", ("X",), "Window", "Accuracy against SNR, by itself", menu="view"),

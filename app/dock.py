@@ -45,7 +45,6 @@ class _TitleBar(QWidget):
             button.setToolTip(
                 name + (" (double click on the title)" if button is self.enlarge else " (bring it back from View)")
             )
-            button.setIconSize(QSize(14, 14))
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             button.clicked.connect(slot)
         row = QHBoxLayout(self)
@@ -68,6 +67,8 @@ class _TitleBar(QWidget):
         self.name.setStyleSheet(f"color: {theme.text}; font-weight: 600")
         self.rest.setStyleSheet(f"color: {theme.muted}")
         self.value.setStyleSheet(f"color: {theme.text}")
+        for button in (self.enlarge, self.hide_button):
+            button.setIconSize(QSize(scaled(14), scaled(14)))
         self.enlarge.setIcon(icons.icon("enlarge", theme.muted))
         self.hide_button.setIcon(icons.icon("close", theme.muted))
 

@@ -251,10 +251,7 @@ class EngineFeature(Feature):
 
     def _show_panels(self) -> None:
         for key in COMPARISON_KEYS:
-            dock = self.window.docks[key]
-            if dock.isHidden():
-                dock.show()
-                dock.raise_()
+            self.window.toggle_dock(key, True)
 
     def _show(self) -> None:
         label = self._now.label + ("…" if self.wanted is not None else "")

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QWidget
 from app.commands import COMMANDS, PANEL_KEYS, shown_keys
 from app.theme import Theme, font, scaled
 
-ROW = 25  # px, a line
-COLUMN = 270  # px, the narrowest column
+ROW = 25  # px, a line at 100 % text size
+COLUMN = 300  # px, the narrowest column of such lines
 EDGE = 22  # px around everything
 FOOT = 24  # px, the line at the bottom
 
@@ -64,16 +64,17 @@ class ShortcutOverlay(QWidget):
         """Groups in columns of about equal height, each line a heading or an entry; and the height of a line that
         makes them fit into a window of ``width`` x ``height`` pixels."""
         blocks: list[list[Line]] = [[name, *entries, ""] for name, entries in self.groups().items()]
-        total = sum(len(block) for block in blocks)
-        for number in range(1, max(1, (width - 2 * EDGE) // scaled(COLUMN)) + 1):
+        best: tuple[int, int, list[list[Line]]] = (0, 0, [])
+        for number in range(1, len(blocks) + 1):
             columns: list[list[Line]] = [[] for _ in range(number)]
             for block in sorted(blocks, key=len, reverse=True):
                 min(columns, key=len).extend(block)
             longest = max(len(column) for column in columns)
-            if longest * scaled(ROW) <= 0.62 * height:
-                break
-        row = min(scaled(ROW), (height - 2 * EDGE - FOOT) // max(longest, 1))
-        assert sum(len(column) for column in columns) == total
+            wide = (width - 2 * EDGE) * ROW // (number * COLUMN)  # a line as high as its column is wide for
+            row = min(scaled(ROW), wide, (height - 2 * EDGE - FOOT) // longest)
+            if row > best[0] or (row == best[0] and best[1] * row > 0.62 * height):
+                best = row, longest, columns
+        row, _, columns = best
         return [column[:-1] for column in columns], row
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -84,7 +85,7 @@ class ShortcutOverlay(QWidget):
         veil.setAlphaF(0.72)
         painter.fillRect(self.rect(), veil)
         columns, row = self.arrange(self.width(), self.height())
-        width = min(self.width() - 16, len(columns) * scaled(COLUMN + 60) + 2 * EDGE)
+        width = min(self.width() - 16, len(columns) * (COLUMN + 60) * row // ROW + 2 * EDGE)
         height = max(len(column) for column in columns) * row + 2 * EDGE + FOOT
         box = QRectF((self.width() - width) / 2, max(4, (self.height() - height) / 2), width, height)
         painter.setPen(QColor(theme.line))
@@ -95,7 +96,7 @@ class ShortcutOverlay(QWidget):
             x, y = box.left() + EDGE + number * each, box.top() + EDGE
             for place, line in enumerate(lines):
                 self._paint_line(painter, QRectF(x, y + place * row, each - 18, row), line)
-        painter.setFont(font(12))
+        painter.setFont(font(12 * row / ROW, fixed=True))
         painter.setPen(QColor(theme.muted))
         foot = QRectF(box.left(), box.bottom() - FOOT - 6, box.width(), FOOT)
         painter.drawText(foot, Qt.AlignmentFlag.AlignCenter, "Any key or click closes this")
@@ -103,14 +104,14 @@ class ShortcutOverlay(QWidget):
 
     def _paint_line(self, painter: QPainter, area: QRectF, line: Line) -> None:
         middle = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        size = min(1.0, area.height() / scaled(ROW))
+        size = area.height() / ROW
         if isinstance(line, str):
-            painter.setFont(font(15 * size, QFont.Weight.DemiBold))
+            painter.setFont(font(15 * size, QFont.Weight.DemiBold, fixed=True))
             painter.setPen(QColor(self.theme.accent))
             painter.drawText(area, middle, line)
             return
         keys, text = line
-        face = font(12 * size, QFont.Weight.DemiBold)
+        face = font(12 * size, QFont.Weight.DemiBold, fixed=True)
         width = max(QFontMetricsF(face).horizontalAdvance(keys) + 12, 28)
         cap = QRectF(area.left(), area.top() + 2, width, area.height() - 4)
         painter.setPen(QColor(self.theme.line))
@@ -119,8 +120,8 @@ class ShortcutOverlay(QWidget):
         painter.setFont(face)
         painter.setPen(QColor(self.theme.text))
         painter.drawText(cap, Qt.AlignmentFlag.AlignCenter, keys)
-        plain = font(13 * size)
+        plain = font(13 * size, fixed=True)
         painter.setFont(plain)
-        rest = area.adjusted(max(width, scaled(104)) + 10, 0, 0, 0)
+        rest = area.adjusted(max(width, 104 * size) + 10, 0, 0, 0)
         shown = QFontMetricsF(plain).elidedText(text, Qt.TextElideMode.ElideRight, rest.width())
         painter.drawText(rest, middle, shown)

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from app.noise import HIGHEST, LOWEST, NoiseFigures, NoiseState, recordings
 from app.panels.waveform import decibels
-from app.theme import Theme, font
+from app.theme import Theme, font, scaled
 from kwscore.audio.noise import PUBLISHED_NOISES
 
 SAID = {
@@ -46,7 +46,7 @@ class LevelBars(QWidget):
         super().__init__()
         self.theme = theme
         self.figures: NoiseFigures | None = None
-        self.setFixedHeight(62)
+        self.setFixedHeight(scaled(62))
         self.setMinimumWidth(180)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Levels of speech and noise")
@@ -77,19 +77,19 @@ class LevelBars(QWidget):
         painter = QPainter(self)
         theme = self.theme
         painter.setFont(font(12))
-        left, right = 54.0, 134.0
+        left, right, row, bar = scaled(54), scaled(134), scaled(22), scaled(14)
         width = max(self.width() - left - right, 20.0)
-        for row, (name, level, text, measured) in enumerate(self._rows()):
-            y = 4.0 + 30 * row
+        for number, (name, level, text, measured) in enumerate(self._rows()):
+            y = 4 + scaled(30) * number
             painter.setPen(QColor(theme.muted))
-            painter.drawText(QRectF(0, y, left - 8, 22), _LEFT, name)
-            painter.fillRect(QRectF(left, y + 4, width, 14), QColor(theme.raised))
+            painter.drawText(QRectF(0, y, left - 8, row), _LEFT, name)
+            painter.fillRect(QRectF(left, y + 4, width, bar), QColor(theme.raised))
             if level is not None:
                 share = min(max((level - _LOW) / (_HIGH - _LOW), 0.0), 1.0)
-                colour = theme.colour("wave" if row == 0 else "warn", 1.0 if measured else 0.45)
-                painter.fillRect(QRectF(left, y + 4, share * width, 14), colour)
+                colour = theme.colour("wave" if number == 0 else "warn", 1.0 if measured else 0.45)
+                painter.fillRect(QRectF(left, y + 4, share * width, bar), colour)
             painter.setPen(QColor(theme.text))
-            painter.drawText(QRectF(left + width + 8, y, right - 8, 22), _LEFT, text)
+            painter.drawText(QRectF(left + width + 8, y, right - 8, row), _LEFT, text)
         painter.end()
 
 
@@ -130,7 +130,6 @@ class NoisePanel(QWidget):
         self.slider = snr_slider()
         self.slider.valueChanged.connect(self._moved)
         self.snr = QLabel("")
-        self.snr.setMinimumWidth(58)
         self.snr.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.seed = QSpinBox()
         self.seed.setRange(0, 2**31 - 1)
@@ -190,6 +189,7 @@ class NoisePanel(QWidget):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it follows the control that has the focus
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inside)
         whole = QVBoxLayout(self)
@@ -204,7 +204,9 @@ class NoisePanel(QWidget):
         for label in (*self.names, self.saturated):
             label.setStyleSheet(f"color: {theme.muted}")
         self.trouble.setStyleSheet(f"color: {theme.bad}")
+        self.bars.setFixedHeight(scaled(62))
         self.bars.update()
+        self.snr.setMinimumWidth(scaled(58))
 
     def list_recordings(self, folder: str) -> None:
         """Offer the published noises and what lies in ``folder``."""
@@ -287,7 +289,7 @@ def decibels_of_snr(value: int) -> str:
 def _button(text: str, tip: str, wanted: object) -> QPushButton:
     button = QPushButton(text)
     button.setToolTip(tip)
-    button.setAccessibleName(tip)
+    button.setAccessibleName(f"{text.rstrip('…')}: {tip}")
     button.setAutoDefault(False)
     button.clicked.connect(lambda: wanted.emit())  # type: ignore[attr-defined]
     return button

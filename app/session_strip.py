@@ -6,13 +6,13 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
-from app.panels.timepanel import LEFT, RIGHT, clock
-from app.theme import Theme, font
+from app.panels.timepanel import clock, scale_width, side_width
+from app.theme import Theme, font, scaled
 from kwscore.constants import SAMPLE_RATE
 from kwscore.session.reader import Session
 
 STEP = 5 * SAMPLE_RATE
-_HEIGHT = 34
+_HEIGHT = 34  # px at 100 % text size
 
 
 class SessionTrack(QWidget):
@@ -26,7 +26,7 @@ class SessionTrack(QWidget):
         self.session: Session | None = None
         self.position: int | None = None
         self._drawn: tuple[object, ...] = ()
-        self.setFixedHeight(_HEIGHT)
+        self.setFixedHeight(scaled(_HEIGHT))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -38,7 +38,7 @@ class SessionTrack(QWidget):
         )
 
     def sizeHint(self) -> QSize:
-        return QSize(900, _HEIGHT)
+        return QSize(900, scaled(_HEIGHT))
 
     def show_session(self, session: Session | None, position: int | None) -> None:
         """What is replayed and where."""
@@ -53,12 +53,14 @@ class SessionTrack(QWidget):
             self.update()
 
     def refresh(self) -> None:
+        self.setFixedHeight(scaled(_HEIGHT))
         self._drawn = ()
         self.update()
 
     @property
     def track(self) -> QRectF:
-        return QRectF(LEFT, 11, max(self.width() - LEFT - 6, 20), self.height() - 17)
+        left = scale_width()
+        return QRectF(left, 11, max(self.width() - left - 6, 20), self.height() - 17)
 
     def x_of(self, sample: float) -> float:
         length = max(self.session.length, 1) if self.session is not None else 1
@@ -71,7 +73,7 @@ class SessionTrack(QWidget):
         painter.fillRect(self.rect(), QColor(theme.surface))
         painter.setFont(font(11))
         painter.setPen(QColor(theme.muted))
-        painter.drawText(QRectF(0, track.top(), LEFT - 7, track.height()), _RIGHT, "session")
+        painter.drawText(QRectF(0, track.top(), scale_width() - 7, track.height()), _RIGHT, "session")
         painter.setPen(QPen(theme.colour("line"), 1))
         painter.setBrush(QColor(theme.raised))
         painter.drawRoundedRect(track, 4, 4)
@@ -142,7 +144,6 @@ class SessionStrip(QWidget):
         self.side = side = QWidget()
         side.setObjectName("side")
         side.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        side.setMinimumWidth(RIGHT)
         inner = QHBoxLayout(side)
         inner.setContentsMargins(8, 0, 8, 0)
         inner.setSpacing(4)
@@ -166,6 +167,7 @@ class SessionStrip(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         self.track.theme = theme
+        self.side.setMinimumWidth(side_width())
         self.side.setStyleSheet(f"#side {{ background: {theme.surface}; }}")
         self.label.setFont(font(12))
         self.label.setStyleSheet(f"color: {theme.muted}")

@@ -47,8 +47,8 @@ class Settings:
         "Text size",
         "Size of all text in the window, at once.",
         low=90,
-        high=120,
-        step=5,
+        high=200,
+        step=10,
         unit="%",
     )
     scale_percent: int = preference(

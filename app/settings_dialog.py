@@ -30,7 +30,7 @@ from app import icons
 from app import settings as store
 from app.commands import BY_NAME, tooltip
 from app.preferences import Preference
-from app.theme import Theme, font
+from app.theme import Theme, font, scaled
 from kwscore.errors import KWScopeError
 
 FILES = "Settings (*.json);;All files (*)"
@@ -74,7 +74,6 @@ class _Row(QWidget):
         words.addWidget(self.label)
         words.addWidget(self.help)
         self.back = QToolButton()
-        self.back.setIconSize(QSize(16, 16))
         self.back.setToolTip("Back to the default")
         self.back.setAccessibleName(f"Reset {label}")
         if reset is None:
@@ -99,6 +98,7 @@ class _Row(QWidget):
         self.label.setFont(font(13))
         self.help.setFont(font(12))
         self.help.setStyleSheet(f"color: {theme.muted}")
+        self.back.setIconSize(QSize(scaled(16), scaled(16)))
         self.back.setIcon(icons.icon("reset", theme.muted))
 
 
@@ -139,6 +139,7 @@ class SettingsDialog(QDialog):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it follows the control that has the focus
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inner)
         self.message = QLabel()
@@ -156,7 +157,7 @@ class SettingsDialog(QDialog):
         outer.addWidget(scroll, 1)
         outer.addWidget(self.message)
         outer.addLayout(self._buttons())
-        self.resize(620, 600)
+        self.resize(min(scaled(620), window.width()), min(scaled(600), max(window.height(), 600)))
         self.set_theme(host.theme)
         self.show_values()
 

@@ -150,9 +150,10 @@ def set_text_scale(percent: int) -> bool:
     return before != _text_scale
 
 
-def scaled(pixels: float) -> int:
-    """A length that grows with the text: heights of rows, widths of columns of figures."""
-    return round(pixels * _text_scale)
+def scaled(pixels: float, share: float = 1.0) -> int:
+    """A length that grows with the text: heights of rows, widths of columns of figures. ``share``: how much of the
+    text's growth it takes part in."""
+    return round(pixels * (1 + share * (_text_scale - 1)))
 
 
 def load_fonts() -> str:
@@ -166,12 +167,16 @@ def load_fonts() -> str:
     return "Inter" if "Inter" in names else QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont).family()
 
 
-def font(pixels: float, weight: QFont.Weight = QFont.Weight.Normal, family: str | None = None) -> QFont:
-    """The application's font at a size in device-independent pixels at 100 % text size, with tabular figures."""
+def font(
+    pixels: float, weight: QFont.Weight = QFont.Weight.Normal, family: str | None = None, *, fixed: bool = False
+) -> QFont:
+    """The application's font at a size in device-independent pixels at 100 % text size, with tabular figures.
+
+    Text that was fitted into its place is ``fixed``: it has that size whatever the text size is."""
     made = QFont(QApplication.font())
     if family is not None:
         made.setFamilies([family, *made.families()])
-    made.setPixelSize(max(1, round(pixels * _text_scale)))
+    made.setPixelSize(max(1, round(pixels if fixed else pixels * _text_scale)))
     made.setWeight(weight)
     made.setFeature(QFont.Tag("tnum"), 1)
     return made

@@ -7,8 +7,10 @@ from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPol
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.feed import Feed
-from app.panels.timepanel import LEFT, RIGHT, clock
-from app.theme import Theme, font
+from app.panels.timepanel import clock, scale_width, side_width
+from app.theme import Theme, font, scaled
+
+HEIGHT = 24  # px at 100 % text size
 
 
 class Timeline(QWidget):
@@ -23,7 +25,7 @@ class Timeline(QWidget):
         self.end, self.shown, self.frozen = 0, 1, False
         self._grip: float | None = None
         self._state: tuple[object, ...] = ()
-        self.setFixedHeight(24)
+        self.setFixedHeight(scaled(HEIGHT))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -35,10 +37,11 @@ class Timeline(QWidget):
         )
 
     def sizeHint(self) -> QSize:
-        return QSize(900, 24)
+        return QSize(900, scaled(HEIGHT))
 
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme
+        self.setFixedHeight(scaled(HEIGHT))
         self._state = ()
         self.update()
 
@@ -51,7 +54,8 @@ class Timeline(QWidget):
 
     @property
     def track(self) -> QRectF:
-        return QRectF(LEFT, 5, max(self.width() - LEFT - RIGHT, 20), self.height() - 10)
+        left = scale_width()
+        return QRectF(left, 5, max(self.width() - left - side_width(), 20), self.height() - 10)
 
     def x_of(self, column: float) -> float:
         first, span = self.feed.first, max(self.feed.end - self.feed.first, self.shown)
@@ -80,7 +84,7 @@ class Timeline(QWidget):
                 painter.fillRect(QRectF(x - 0.75, track.top() + 2, 1.5, track.height() - 4), QColor(theme.accent))
         painter.setFont(font(11))
         painter.setPen(QColor(theme.muted))
-        painter.drawText(QRectF(0, 0, LEFT - 7, self.height()), _RIGHT, clock(self.feed.first / 100))
+        painter.drawText(QRectF(0, 0, scale_width() - 7, self.height()), _RIGHT, clock(self.feed.first / 100))
         if self.frozen:
             painter.setPen(QColor(theme.accent))
             painter.setFont(font(12))
@@ -95,7 +99,7 @@ class Timeline(QWidget):
 
     @property
     def _live_area(self) -> QRectF:
-        return QRectF(self.track.right() + 21, 0, RIGHT - 21, self.height())
+        return QRectF(self.track.right() + 21, 0, side_width() - 21, self.height())
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         x = event.position().x()

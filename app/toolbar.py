@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
@@ -12,7 +13,7 @@ from PySide6.QtWidgets import QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
 from app import icons
 from app.commands import BY_NAME, in_menu, tooltip
 from app.sources import DEMO, MICROPHONE, Choice
-from app.theme import Theme
+from app.theme import Theme, scaled
 
 FULL, BARE = Qt.ToolButtonStyle.ToolButtonTextBesideIcon, Qt.ToolButtonStyle.ToolButtonIconOnly
 
@@ -40,7 +41,6 @@ class ToolBar(QToolBar):
         self.setObjectName("toolbar")
         self.setMovable(False)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        self.setIconSize(QSize(18, 18))
         self.gives_way: list[QToolButton] = []
         self._widths: dict[QToolButton, tuple[tuple[str, str], int]] = {}
         self.actions_by_name = actions
@@ -87,6 +87,13 @@ class ToolBar(QToolBar):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit()
+
+    def order_tabs(self) -> None:
+        """Tab goes from left to right, also through what was added; to be called when all is there."""
+        held = [self.widgetForAction(action) for action in self.actions()]
+        stops = [each for each in held if each is not None and each.focusPolicy() & Qt.FocusPolicy.TabFocus]
+        for one, following in pairwise(stops):
+            QWidget.setTabOrder(one, following)
 
     def event(self, event: QEvent) -> bool:
         done = super().event(event)
@@ -171,6 +178,7 @@ class ToolBar(QToolBar):
 
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme
+        self.setIconSize(QSize(scaled(18), scaled(18)))
         for button, name in (
             (self.source_button, "source"), (self.network_button, "network"), (self.detection_button, "detection"),
             (self.freeze_button, "freeze"), (self.reset_button, "reset"), (self.view_button, "view"),

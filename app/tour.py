@@ -165,6 +165,8 @@ class Overlay(QWidget):
             self.left(False)
             return
         self.number = max(number, 0)
+        for key in reversed(STEPS[self.number].targets):  # where panels share a place, what is explained is in front
+            self.host.docks[key].raise_()
         self.bubble.show_step(self.number)
         self.place()
         self.bubble.next.setFocus()
@@ -172,6 +174,7 @@ class Overlay(QWidget):
     def place(self) -> None:
         """Where the targets are now; called with every frame, as docks may move."""
         self.setGeometry(self.host.rect())
+        self.raise_()
         lit = [
             QRect(dock.mapTo(self.host, QPoint(0, 0)), dock.size())
             for key in STEPS[self.number].targets

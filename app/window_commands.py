@@ -170,6 +170,7 @@ class WindowCommands(QMainWindow):
         dock.setVisible(on)
         if on:
             dock.raise_()
+            QTimer.singleShot(0, lambda: self.arrangement.admit(key))
             if BY_KEY[key].area is Area.BELOW and key not in self.sized:
                 self.sized.add(key)
                 QTimer.singleShot(0, self.arrangement.make_room_below)
@@ -214,6 +215,17 @@ class WindowCommands(QMainWindow):
 
     def do_fpga(self) -> None:
         self.use_preset(FPGA)
+
+    def do_enlarge(self) -> None:
+        """The first panel that is seen, or the one after that which is enlarged; after the last one all of them."""
+        arrangement = self.arrangement
+        before = arrangement.enlarged
+        arrangement.end_enlargement()
+        shown = [key for key, dock in self.docks.items() if not dock.isHidden()]
+        following = shown[shown.index(before) + 1 :] if before in shown else shown
+        if following:
+            arrangement.enlarge(following[0])
+            self.docks[following[0]].raise_()
 
     def do_dismiss(self) -> None:
         if self.isFullScreen() and self.arrangement.enlarged is None and not self.banner.rows:
@@ -302,6 +314,7 @@ class WindowCommands(QMainWindow):
         elif name == "text_percent":
             themes.set_text_scale(value)
             self.apply_theme(self.theme)
+            self.arrangement.refit()
         elif name == "pitch":
             self.display.pitch = value
         elif name == "frame_rate":

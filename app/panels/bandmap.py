@@ -15,7 +15,7 @@ from PySide6.QtGui import QColor, QImage, QPainter
 from app.colormaps import VIRIDIS, colourise
 from app.feed import Columns
 from app.panels.timepanel import TimePanel
-from app.theme import font
+from app.theme import font, scaled
 from kwscore.constants import N_MELS
 
 TOP_HZ = 8000.0
@@ -84,7 +84,7 @@ class BandMapPanel(TimePanel):
         draw_map(painter, QRectF(x, 0, len(columns) * self.pitch, height), colours)
 
     def paint_side(self, painter: QPainter, side: QRectF) -> None:
-        bar = QRectF(side.left() + 14, side.top(), 12, side.height())
+        bar = QRectF(side.left() + 14, side.top(), scaled(12), side.height())
         steps = np.ascontiguousarray(self.table[::-1].reshape(256, 1))
         image = QImage(steps.data, 1, 256, 4, QImage.Format.Format_RGB32)
         painter.drawImage(bar, image)
@@ -92,7 +92,6 @@ class BandMapPanel(TimePanel):
         painter.setPen(QColor(self.theme.muted))
         for value, text in self.bar_ticks:
             y = bar.bottom() - (value - self.floor) / (self.ceiling - self.floor) * bar.height()
-            y = min(max(y, bar.top() + 6), bar.bottom() - 6)
-            painter.drawText(
-                QRectF(bar.right() + 7, y - 8, 80, 16), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text
-            )
+            y = min(max(y, bar.top() + scaled(6)), bar.bottom() - scaled(6))
+            box = QRectF(bar.right() + 7, y - scaled(8), scaled(80), scaled(16))
+            painter.drawText(box, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)

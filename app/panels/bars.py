@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.feed import Feed
-from app.theme import Theme, font
+from app.theme import Theme, font, scaled
 from kwscore.constants import LABELS, N_CLASSES, WORDS
+
+LEAST = 168  # px, height at 100 % text size
+SHORTEST = 40  # px, the longest bar
+
+
+class _Geometry(NamedTuple):
+    """``rows`` of a column, height of a ``row``, width of a ``column``; ``left`` edge and ``width`` of its bars; the
+    space ``edge``; ``size`` of the type. All in pixels."""
+
+    rows: int
+    row: float
+    column: float
+    left: float
+    width: float
+    edge: float
+    size: float
+
+    def box(self, index: int) -> QRectF:
+        """The place of a bar, as high as its row."""
+        column, row = divmod(index, self.rows)
+        return QRectF(column * self.column + self.left, 6 + row * self.row, self.width, self.row)
+
+
+def _bar(box: QRectF, value: float) -> QRectF:
+    return QRectF(box.left(), box.top() + box.height() * 0.22, box.width() * value, box.height() * 0.56)
 
 
 class BarsPanel(QWidget):
@@ -29,7 +56,7 @@ class BarsPanel(QWidget):
         self.values = np.zeros(N_CLASSES)
         self._still = QPixmap()
         self._thresholds: tuple[float, ...] = ()
-        self.setMinimumSize(220, 168)
+        self._set_least()
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAccessibleName(self.title)
@@ -39,8 +66,12 @@ class BarsPanel(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(340, 270)
 
+    def _set_least(self) -> None:
+        self.setMinimumSize(220, scaled(LEAST, 0.1))  # low rows stand in two columns
+
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme
+        self._set_least()
         self.refresh()
 
     def refresh(self) -> None:
@@ -58,12 +89,16 @@ class BarsPanel(QWidget):
             self.values = values
             self.update()
 
-    def _geometry(self) -> tuple[float, float, float, float]:
-        """Height of a row, left edge and width of the bars, size of the type."""
-        row = (self.height() - 12) / N_CLASSES
-        size = min(14.0, max(10.0, row * 0.68))
-        left = 16 + size * 4.9
-        return row, left, self.width() - left - 16 - size * 2.9, size
+    def _geometry(self) -> _Geometry:
+        """One column, or two where the rows of one would be too low for the text."""
+        rows, columns, edge = N_CLASSES, 1, 16
+        if (self.height() - 12) / rows < scaled(14, 0.9):
+            rows, columns, edge = N_CLASSES // 2, 2, 8
+        row, column = (self.height() - 12) / rows, self.width() / columns
+        size = min(float(scaled(14)), row * 0.68, (column - 2 * edge - SHORTEST) / 7.8)
+        size = max(size, 10.0)
+        left = edge + size * 4.9
+        return _Geometry(rows, row, column, left, column - left - edge - size * 2.9, edge, size)
 
     def _paint_still(self) -> None:
         scale = self.devicePixelRatioF()
@@ -71,13 +106,13 @@ class BarsPanel(QWidget):
         self._still.setDevicePixelRatio(scale)
         self._still.fill(QColor(self.theme.surface))
         painter = QPainter(self._still)
-        row, left, width, size = self._geometry()
-        painter.setFont(font(size))
+        place = self._geometry()
+        painter.setFont(font(place.size, fixed=True))
         for index, label in enumerate(LABELS):
-            y = 6 + index * row
+            box = place.box(index)
             painter.setPen(QColor(self.theme.text if index < len(WORDS) else self.theme.muted))
-            painter.drawText(QRectF(0, y, left - 10, row), _RIGHT, label)
-            painter.fillRect(QRectF(left, y + row * 0.22, width, row * 0.56), QColor(self.theme.raised))
+            painter.drawText(QRectF(box.left() - place.left, box.top(), place.left - 10, box.height()), _RIGHT, label)
+            painter.fillRect(_bar(box, 1.0), QColor(self.theme.raised))
         painter.end()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -85,20 +120,21 @@ class BarsPanel(QWidget):
             self._paint_still()
         painter = QPainter(self)
         painter.drawPixmap(0, 0, self._still)
-        row, left, width, size = self._geometry()
-        plain, strong = font(size), font(size, QFont.Weight.DemiBold)
+        place = self._geometry()
+        plain, strong = font(place.size, fixed=True), font(place.size, QFont.Weight.DemiBold, fixed=True)
         for index, value in enumerate(self.values):
-            y = 6 + index * row
+            box = place.box(index)
             word = index < len(self._thresholds)
             passed = word and value >= self._thresholds[index]
             colour = self.theme.accent if passed else self.theme.wave if word else self.theme.muted
-            painter.fillRect(QRectF(left, y + row * 0.22, width * float(value), row * 0.56), QColor(colour))
+            painter.fillRect(_bar(box, float(value)), QColor(colour))
             if word:
-                x = left + width * self._thresholds[index]
-                painter.fillRect(QRectF(x - 0.5, y + row * 0.12, 1.5, row * 0.76), QColor(self.theme.text))
+                x, tall = box.left() + box.width() * self._thresholds[index], box.height()
+                painter.fillRect(QRectF(x - 0.5, box.top() + tall * 0.12, 1.5, tall * 0.76), QColor(self.theme.text))
             painter.setFont(strong if passed else plain)
             painter.setPen(QColor(self.theme.accent if passed else self.theme.text))
-            painter.drawText(QRectF(left + width, y, self.width() - left - width - 16, row), _RIGHT, f"{value:.2f}")
+            rest = place.column - place.left - place.width - place.edge
+            painter.drawText(QRectF(box.right(), box.top(), rest, box.height()), _RIGHT, f"{value:.2f}")
         painter.end()
 
     def event(self, event: QEvent) -> bool:

@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QPainter, QPen
 from app.feed import Array, Columns
 from app.panels.timepanel import TimePanel
 from app.paths import band, draw_dashed, polyline
-from app.theme import font
+from app.theme import scaled as pixels
 
 
 class BlockPanel(TimePanel):
@@ -60,17 +60,11 @@ class BlockPanel(TimePanel):
             self.paint_note(painter, plot, self.missing)
             return
         heights = self.scaled(values)
-        painter.setFont(font(11))
-        taken = plot.top() - 8
+        row = pixels(15)
+        taken = plot.top() - row / 2
         for block in np.argsort(-values):
-            y = max(plot.bottom() - float(heights[block]) * plot.height(), taken + 15)
-            y = min(max(y, plot.top() + 8), plot.bottom() - 7)
+            y = max(plot.bottom() - float(heights[block]) * plot.height(), taken + row)
+            y = min(max(y, plot.top() + row / 2), plot.bottom() - row / 2)
             taken = y
             colour = QColor(self.theme.blocks[block % len(self.theme.blocks)])
-            painter.fillRect(QRectF(side.left() + 4, y - 1, 8, 2), colour)
-            painter.setPen(QColor(self.theme.text))
-            text = f"{values[block]:.2f} block {block + 1}"
-            painter.drawText(QRectF(side.left() + 16, y - 8, side.width() - 16, 16), _LEFT, text)
-
-
-_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+            self.side_label(painter, side, y, colour, f"{values[block]:.2f} block {block + 1}")

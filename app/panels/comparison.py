@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
+from app import theme as themes
 from app.feed import Columns
 from app.history_feed import HistoryFeed
 from app.panels.timepanel import TimePanel
@@ -70,11 +71,12 @@ class ComparedPanel(TimePanel):
         """The first engine is the broad pale line, the second the thin one on it: equal ones look like one cable."""
         ink = QColor(self.theme.text)
         for row, (name, broad) in enumerate(zip(self.names, (True, False), strict=True)):
-            y = side.top() + 8 + 16 * row
+            y = side.top() + themes.scaled(8 + 16 * row)
             painter.setPen(broad_pen(ink, 1.0) if broad else thin_pen(ink, 1.0))
-            painter.drawLine(QPointF(side.left() + 4, y), QPointF(side.left() + 24, y))
+            gap, tall = themes.scaled(26), themes.scaled(16)
+            painter.drawLine(QPointF(side.left() + 4, y), QPointF(side.left() + gap - 4, y))
             painter.setPen(ink)
-            box = QRectF(side.left() + 30, y - 8, side.width() - 32, 16)
+            box = QRectF(side.left() + gap + 4, y - tall / 2, side.width() - gap - 6, tall)
             painter.drawText(box, _LEFT, painter.fontMetrics().elidedText(name, _ELIDE, int(box.width())))
 
     def _update_tape(self) -> None:
@@ -188,7 +190,7 @@ class DifferencePanel(ComparedPanel):
         first = self.end - self.visible_columns
         view = self.comparison.view(max(first, self.end - self.comparison.capacity), self.end)
         pairs = int(view.paired.sum())
-        if not pairs or side.height() < 70:
+        if not pairs or side.height() < themes.scaled(70):
             return
         painter.setPen(QColor(self.theme.text))
         rows = (
@@ -197,12 +199,14 @@ class DifferencePanel(ComparedPanel):
             f"mean {np.nanmean(view.mean):.3g}",
         )
         for row, text in enumerate(rows):
-            painter.drawText(QRectF(side.left() + 4, side.top() + 34 + 16 * row, side.width() - 6, 16), _LEFT, text)
+            y = side.top() + themes.scaled(34 + 16 * row)
+            painter.drawText(QRectF(side.left() + 4, y, side.width() - 6, themes.scaled(16)), _LEFT, text)
 
     def _legend(self, painter: QPainter, side: QRectF) -> None:
         painter.setPen(QColor(self.theme.muted))
         for row, text in enumerate((self.names[0], f"− {self.names[1]}")):
-            box = QRectF(side.left() + 4, side.top() + 16 * row, side.width() - 6, 16)
+            tall = themes.scaled(16)
+            box = QRectF(side.left() + 4, side.top() + tall * row, side.width() - 6, tall)
             painter.drawText(box, _LEFT, painter.fontMetrics().elidedText(text, _ELIDE, int(box.width())))
 
     def describe(self, columns: Columns) -> str:

@@ -23,10 +23,11 @@ from app.history_feed import HistoryFeed
 from app.hoptimes import figures, seconds
 from app.panels.comparison import ALONE
 from app.panels.latency import LatencyChart, Row
-from app.theme import Theme, font
+from app.theme import Theme, font, scaled
 from kwscore.board.resources import read_resources
 from kwscore.stream.comparison import FIRST, SECOND, Comparison, ComparisonSummary
 
+LEAST = 130  # px, height at 100 % text size
 RECENT = 1000  # columns (10 s) of the distributions
 EVERY = 6  # frames between two looks at the figures: five a second can be read
 _ROWS = (  # name, tip
@@ -62,7 +63,7 @@ class ComparisonPanel(QWidget):
         self.engines: EngineSet | None = None
         self.resources = read_resources()
         self._frame = 0
-        self.setMinimumSize(420, 130)
+        self.setMinimumSize(420, scaled(LEAST))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(self.title)
         self.setAccessibleDescription(self.about)
@@ -129,6 +130,7 @@ class ComparisonPanel(QWidget):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setAccessibleName("Figures of the comparison")
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(figures_side)
         data = QWidget()
@@ -145,6 +147,7 @@ class ComparisonPanel(QWidget):
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme
         self.setAutoFillBackground(True)
+        self.setMinimumHeight(scaled(LEAST))
         self.hint.setFont(font(13))
         self.hint.setStyleSheet(f"color: {theme.muted}")
         self.lamp.setFont(font(20))

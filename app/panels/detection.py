@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.theme import Theme, font
+from app.theme import Theme, font, scaled
 from kwscore.constants import WORDS
 from kwscore.stream.detection import DetectionSettings
 
@@ -51,7 +51,6 @@ class _Threshold(QWidget):
         self.slider.setAccessibleName(f"Threshold of {word}")
         self.slider.setToolTip(f"“{word}” is reported when its smoothed posterior reaches this")
         self.figure = QLabel("0.00")
-        self.figure.setMinimumWidth(34)
         self.figure.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.slider.valueChanged.connect(self._moved)
 
@@ -136,6 +135,7 @@ class DetectionPanel(QWidget):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it follows the control that has the focus
         scroll.setWidget(inner)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -149,6 +149,7 @@ class DetectionPanel(QWidget):
     def set_theme(self, theme: Theme) -> None:
         for each in (self.all, *self.words.values()):
             each.figure.setFont(font(13))
+            each.figure.setMinimumWidth(scaled(34))
         self.all.name.setStyleSheet(f"color: {theme.muted}")
         self.setAutoFillBackground(True)
 

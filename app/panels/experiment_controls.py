@@ -95,7 +95,7 @@ def button(text: str, tip: str, slot: object) -> QToolButton:
     made = QToolButton()
     made.setText(text)
     made.setToolTip(tip)
-    made.setAccessibleName(tip)
+    made.setAccessibleName(f"{text}: {tip}")  # a voice asks for what is written
     made.clicked.connect(slot)
     return made
 

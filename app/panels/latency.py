@@ -14,11 +14,11 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.hoptimes import figures, histogram, spoken
 from app.paths import polyline
-from app.theme import Theme, font
+from app.theme import Theme, font, scaled
 
-NAME, TEXT, AXIS = 148, 192, 18  # px: names at the left, figures at the right, scale below
+NAME, TEXT, AXIS = 148, 192, 18  # px at 100 % text size: names at the left, figures at the right, scale below
 LOWEST, HIGHEST = 1.0, 1e5  # us
-TALLEST = 58  # px a row
+TALLEST = 58  # px a row, at 100 % text size
 _TICKS = ((1.0, "1 µs"), (10.0, "10"), (100.0, "100"), (1e3, "1 ms"), (1e4, "10"), (1e5, "100 ms"))
 
 
@@ -38,7 +38,7 @@ class LatencyChart(QWidget):
         super().__init__()
         self.theme = theme
         self.rows: Sequence[Row] = ()
-        self.setMinimumSize(420, 84)
+        self.setMinimumSize(420, scaled(84))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Time of a frame, by part")
         self.setToolTip(
@@ -70,15 +70,17 @@ class LatencyChart(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.fillRect(self.rect(), QColor(self.theme.surface))
-        plot = QRectF(NAME, 4, max(self.width() - NAME - TEXT, 40), max(self.height() - AXIS - 6, 20))
+        name, text, axis = scaled(NAME), scaled(TEXT), scaled(AXIS)
+        plot = QRectF(name, 4, max(self.width() - name - text, 40), max(self.height() - axis - 6, 20))
         painter.fillRect(plot, QColor(self.theme.plot))
         painter.setFont(font(11))
-        for value, text in _TICKS:
+        for value, tick in _TICKS:
             x = self._x(value, plot)
             painter.fillRect(QRectF(x, plot.top(), 1, plot.height()), QColor(self.theme.grid))
             painter.setPen(QColor(self.theme.muted))
-            painter.drawText(QRectF(x - 30, plot.bottom() + 2, 60, AXIS - 2), Qt.AlignmentFlag.AlignCenter, text)
-        height = min(plot.height() / max(len(self.rows), 1), TALLEST)
+            box = QRectF(x - scaled(30), plot.bottom() + 2, scaled(60), axis - 2)
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, tick)
+        height = min(plot.height() / max(len(self.rows), 1), scaled(TALLEST))
         for number, row in enumerate(self.rows):
             self._paint_row(painter, row, QRectF(plot.left(), plot.top() + number * height, plot.width(), height))
         painter.end()
@@ -93,10 +95,11 @@ class LatencyChart(QWidget):
         colour = QColor(theme.blocks[0] if row.kind == "compute" else theme.blocks[1])
         base = box.bottom() - 2
         painter.setPen(QColor(theme.text))
-        name = painter.fontMetrics().elidedText(row.name, Qt.TextElideMode.ElideMiddle, NAME - 16)
-        painter.drawText(QRectF(8, box.top(), NAME - 16, box.height()), _MIDDLE_LEFT, name)
+        wide = scaled(NAME) - 16
+        name = painter.fontMetrics().elidedText(row.name, Qt.TextElideMode.ElideMiddle, wide)
+        painter.drawText(QRectF(8, box.top(), wide, box.height()), _MIDDLE_LEFT, name)
         numbers = figures(row.times)
-        right = QRectF(box.right() + 8, box.top(), TEXT - 12, box.height())
+        right = QRectF(box.right() + 8, box.top(), scaled(TEXT) - 12, box.height())
         if numbers is None:
             painter.setPen(QColor(theme.muted))
             painter.drawText(right, _MIDDLE_LEFT, "nothing yet")

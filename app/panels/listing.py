@@ -8,6 +8,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QLabel,
+    QSizePolicy,
     QStackedLayout,
     QTableView,
     QToolButton,
@@ -17,7 +18,8 @@ from PySide6.QtWidgets import (
 
 from app.theme import Theme, font, scaled
 
-ROW = 24  # px, height of a row at 100 % text size
+ROW, LEAST = 24, 110  # px at 100 % text size: height of a row, and of a panel
+NARROWEST = 220  # px
 
 
 class ListPanel(QWidget):
@@ -35,7 +37,6 @@ class ListPanel(QWidget):
         super().__init__()
         self.table = table
         self.buttons: list[QToolButton] = []
-        self.setMinimumSize(220, 110)
         self.setAutoFillBackground(True)
         self.setAccessibleName(name)
         self.setToolTip(f"<p><b>{self.title}</b></p><p>{self.about}</p>")
@@ -51,6 +52,7 @@ class ListPanel(QWidget):
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.hint.setWordWrap(True)
         self.count = QLabel("")
+        self.count.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.stack = QStackedLayout()
         self.stack.addWidget(self.hint)
         self.stack.addWidget(table)
@@ -65,6 +67,10 @@ class ListPanel(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(340, 260)
+
+    def minimumSizeHint(self) -> QSize:
+        """So wide that no button is cut."""
+        return QSize(max(NARROWEST, self._foot.minimumSize().width()), scaled(LEAST))
 
     def add_button(self, text: str, tip: str, slot: object) -> QToolButton:
         """A further button at the right of the foot."""
@@ -89,6 +95,7 @@ class ListPanel(QWidget):
         self.count.setText("" if not count else f"1 {one}" if count == 1 else f"{count} {one}s")
 
     def set_theme(self, theme: Theme) -> None:
+        self.setMinimumHeight(scaled(LEAST))
         for label in (self.hint, self.count):
             label.setFont(font(12))
             label.setStyleSheet(f"color: {theme.muted}")

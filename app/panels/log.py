@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPoint, Qt, Signal
-from PySide6.QtGui import QKeySequence
+from PySide6.QtGui import QFontMetricsF, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QApplication, QHeaderView, QMenu, QTableView
 
 from app.panels.listing import ListPanel
@@ -30,6 +30,8 @@ class LogRow:
 
 
 HEADERS = ("time", "word", "score", "latency")
+WIDEST = ("000.00 s", "right", "0.00", "000 ms")
+PADDING = 10  # px at each side of a cell
 
 
 class LogModel(QAbstractTableModel):
@@ -133,9 +135,11 @@ class LogPanel(ListPanel):
         self.model = LogModel()
         self.table.setModel(self.model)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table.horizontalHeader().setMinimumSectionSize(1)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._menu)
-        self.table.clicked.connect(lambda index: self.moment_wanted.emit(index.data(Qt.ItemDataRole.UserRole)))
+        for chosen in (self.table.clicked, self.table.activated):  # by mouse, by Enter
+            chosen.connect(lambda index: self.moment_wanted.emit(index.data(Qt.ItemDataRole.UserRole)))
         self.add_key(QKeySequence.StandardKey.Copy, self.copy)
         self.copy_button = self.add_button("Copy", "Copy the selected rows, or all (Ctrl+C)", self.copy)
         self.export_button = self.add_button(
@@ -144,6 +148,22 @@ class LogPanel(ListPanel):
         self.clear_button = self.add_button("Clear", "Empty this list; the plots keep their marks", self.clear)
         self.set_theme(theme)
         self._changed()
+
+    def set_theme(self, theme: Theme) -> None:
+        super().set_theme(theme)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Where there is no room for all figures the last columns go; what is there is not cut."""
+        measure = QFontMetricsF(self.table.font())
+        room = self.table.viewport().width()
+        for column, widest in enumerate(WIDEST):
+            room -= round(measure.horizontalAdvance(widest)) + 2 * PADDING
+            self.table.setColumnHidden(column, column > 1 and room < 0)
 
     def add(self, row: LogRow) -> None:
         at_top = self.table.verticalScrollBar().value() == 0

@@ -61,7 +61,8 @@ class NotesPanel(ListPanel):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.table.cellClicked.connect(self._jump)
+        for chosen in (self.table.cellClicked, self.table.cellActivated):  # by mouse, by Enter
+            chosen.connect(self._jump)
         self.table.cellChanged.connect(self._changed)
         self.table.itemSelectionChanged.connect(self._enable)
         self.add_key(QKeySequence.StandardKey.Delete, self._delete)

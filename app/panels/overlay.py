@@ -9,14 +9,14 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen
 
 from app.feed import COLUMNS_PER_SECOND, Mark
-from app.theme import Theme, font
+from app.theme import Theme, font, scaled
 from kwscore.constants import HOP, SAMPLE_RATE, WINDOW
 
 if TYPE_CHECKING:
     from app.panels.timepanel import TimePanel
 
 SAID = {"unknown": "another word"}
-_ROOM_FOR_THREE = 64  # px: what was heard, recorded and said stand one below the other
+_ROOM_FOR_THREE = 64  # px at 100 % text size: what was heard, recorded and said stand one below the other
 LEAD = 2  # a column ends 512 samples after its number says, so second s stands at column 100 s - 2.2
 
 
@@ -46,9 +46,9 @@ def paint_spans(painter: QPainter, panel: TimePanel) -> None:
         span = QRectF(left, plot.top(), right - left, plot.height())
         painter.fillRect(span, theme.colour("plot", 0.55))
         painter.fillRect(span, QBrush(theme.colour("muted", 0.55), Qt.BrushStyle.BDiagPattern))
-        if right - left > 78:
+        if right - left > scaled(78):
             fill = theme.colour("raised", 0.92)
-            panel.tag(painter, "warming up", left + 4, plot.bottom() - 17, fill, theme.muted)
+            panel.tag(painter, "warming up", left + 4, plot.bottom() - scaled(17), fill, theme.muted)
 
 
 def paint_marks(painter: QPainter, panel: TimePanel) -> None:
@@ -82,14 +82,14 @@ def _paint_annotation(painter: QPainter, panel: TimePanel, mark: Mark) -> None:
         painter.fillRect(QRectF(left - 0.5, plot.top(), 1.2, plot.height()), theme.colour("text", 0.7))
         if panel.shows_truth:
             words = f"⚑ {shortened(mark.label)}"
-            panel.tag(painter, words, left + 2, plot.top() + 19, QColor(theme.text), theme.surface)
+            panel.tag(painter, words, left + 2, plot.top() + scaled(19), QColor(theme.text), theme.surface)
     elif panel.shows_truth:
-        y = plot.bottom() - 24.5
+        y = plot.bottom() - scaled(22) - 2.5
         painter.setPen(QPen(QColor(theme.truth), 1.5))
         painter.drawPolyline([QPointF(left, y - 5), QPointF(left, y), QPointF(right, y), QPointF(right, y - 5)])
-        if plot.height() >= _ROOM_FOR_THREE:
-            fill, x = theme.colour("surface", 0.85), max(left + 3, min(plot.left() + 3, right - 60))
-            panel.tag(painter, f"recorded: {mark.label}", x, y - 18, fill, theme.text)
+        if plot.height() >= scaled(_ROOM_FOR_THREE):
+            fill, x = theme.colour("surface", 0.85), max(left + 3, min(plot.left() + 3, right - scaled(60)))
+            panel.tag(painter, f"recorded: {mark.label}", x, y - scaled(18), fill, theme.text)
 
 
 def shortened(text: str, length: int = 28) -> str:
@@ -102,12 +102,13 @@ def _paint_moment(painter: QPainter, panel: TimePanel) -> None:
     moment, plot, theme = panel.moment, panel.plot, panel.theme
     assert moment is not None
     places = ((moment.start, "start", 2), (moment.decided, f"{moment.word} decided", 19), (moment.peak, "peak", 36))
-    for column, name, down in places:
+    for column, name, base in places:
+        down = scaled(base)
         x = panel.x_of(column + 0.5)
         solid = column == moment.decided
         painter.setPen(QPen(QColor(theme.accent), 1.5 if solid else 1, _SOLID if solid else _DASHED))
         painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()))
-        if panel.shows_truth and plot.height() >= down + 17:
+        if panel.shows_truth and plot.height() >= down + scaled(17):
             fill, ink = (QColor(theme.accent), theme.on_accent) if solid else (theme.colour("raised", 0.94), theme.text)
             panel.tag(painter, name, x + 2, plot.top() + down, fill, ink)
 
@@ -133,8 +134,8 @@ def _paint_truth(painter: QPainter, panel: TimePanel, mark: Mark) -> None:
     panel.tag(
         painter,
         f"said: {SAID.get(mark.label, mark.label)}",
-        max(left + 3, min(plot.left() + 3, right - 60)),
-        y - 18,
+        max(left + 3, min(plot.left() + 3, right - scaled(60))),
+        y - scaled(18),
         theme.colour("surface", 0.85),
         theme.text,
     )
@@ -145,12 +146,15 @@ def paint_times(painter: QPainter, panel: TimePanel) -> None:
     plot, theme = panel.plot, panel.theme
     painter.setFont(font(11))
     painter.setPen(QColor(theme.muted))
-    step = 1 if panel.pitch / panel.devicePixelRatioF() >= 0.6 else 5
+    room = QFontMetricsF(painter.font()).horizontalAdvance(clock(panel.end // COLUMNS_PER_SECOND)) + scaled(14)
+    second = COLUMNS_PER_SECOND * panel.pitch / panel.devicePixelRatioF()
+    step = next((step for step in (1, 2, 5, 10) if step * second >= room), 30)
     first = max(0, math.ceil((panel.end - panel.visible_columns) / COLUMNS_PER_SECOND / step)) * step
-    for second in range(first, panel.end // COLUMNS_PER_SECOND + 1, step):
-        x = panel.x_of(second * COLUMNS_PER_SECOND - LEAD)
+    for each in range(first, panel.end // COLUMNS_PER_SECOND + 1, step):
+        x = panel.x_of(each * COLUMNS_PER_SECOND - LEAD)
         painter.fillRect(QRectF(x, plot.bottom(), 1, 4), QColor(theme.muted))
-        painter.drawText(QRectF(x - 40, plot.bottom() + 3, 80, 15), Qt.AlignmentFlag.AlignCenter, clock(second))
+        box = QRectF(x - scaled(40), plot.bottom() + 3, scaled(80), scaled(15))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, clock(each))
     column = panel.cursor_column
     if column is not None and panel.end - panel.visible_columns <= column < panel.end:
         text = exact_clock(column)

@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 from app.feed import Columns
 from app.panels.timepanel import TimePanel
 from app.paths import draw_dashed, polyline
-from app.theme import font
+from app.theme import scaled
 from kwscore.constants import LABELS, SILENCE, UNKNOWN, WORDS
 
 NOTHING = 0.006  # lines this low are not painted: twelve of them on the axis would look like one
@@ -68,28 +68,23 @@ class PosteriorPanel(TimePanel):
         thresholds = self.feed.thresholds
         for value in sorted(set(thresholds)):
             painter.drawTiledPixmap(QRectF(plot.left(), round(self.y_of(value)), plot.width(), 1), self._dash())
-        painter.setFont(font(11))
         newest = self.feed.columns(self.end - 1, self.end)
         if not len(newest):
             return
         values = newest.posteriors[0]
-        taken = plot.top() - 8
+        taken, row = plot.top() - scaled(8), scaled(14)
         for index in np.argsort(-values)[:4]:
             if values[index] < SHOWN:
                 break
-            y = min(max(self.y_of(float(values[index])), taken + 14, plot.top() + 7), plot.bottom() - 6)
-            if y < taken + 13:
+            y = max(self.y_of(float(values[index])), taken + row, plot.top() + row / 2)
+            y = min(y, plot.bottom() - row / 2 + 1)
+            if y < taken + row - 1:
                 break
             taken = y
-            painter.fillRect(QRectF(side.left() + 4, y - 1, 8, 2), QColor(theme.series[index]))
-            painter.setPen(QColor(theme.text))
             text = f"{values[index]:.2f} {LABELS[index]}"
-            painter.drawText(QRectF(side.left() + 16, y - 8, side.width() - 16, 16), _LEFT, text)
+            self.side_label(painter, side, y, QColor(theme.series[index]), text)
         if len(set(thresholds)) == 1:
             self.tag(
                 painter, f"threshold {thresholds[0]:.2f}", plot.left() + 4, self.y_of(thresholds[0]) + 3,
                 theme.colour("surface", 0.8), theme.muted,
             )  # fmt: skip
-
-
-_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter

@@ -9,9 +9,10 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.feed import COLUMNS_PER_SECOND, Feed, Mark
-from app.theme import Theme, font
+from app.theme import Theme, font, scaled
 from kwscore.constants import LABELS
 
+LEAST = 132  # px, height at 100 % text size
 FRESH = 1.2  # s that a word stays in the accent colour
 OLD = 6.0  # s after which the read-out goes back to listening
 
@@ -52,7 +53,7 @@ class ReadoutPanel(QWidget):
         self.caption = ""
         self._hint = ""
         self._shown = _NOTHING
-        self.setMinimumSize(220, 132)
+        self.setMinimumSize(220, scaled(LEAST))
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAccessibleName("Last word")
@@ -63,6 +64,7 @@ class ReadoutPanel(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme
+        self.setMinimumHeight(scaled(LEAST))
         self.update()
 
     def set_hint(self, text: str) -> None:
@@ -110,38 +112,39 @@ class ReadoutPanel(QWidget):
             painter.drawText(inner, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._hint or self.empty)
             painter.end()
             return
-        foot = 42.0 if caption else 22.0
+        row = scaled(20)
+        foot = (2.0 if caption else 1.0) * row + 2
         head = QRectF(inner.left(), inner.top(), inner.width(), inner.height() - foot)
         if mark is not None:
             colour = QColor(theme.accent if fresh else theme.text)
-            score_height = min(44.0, head.height() * 0.24)
+            score_height = min(float(scaled(44)), head.height() * 0.24)
             word = QRectF(head.left(), head.top(), head.width(), head.height() - score_height)
             painter.setPen(colour)
             painter.setFont(self._fitted("right", word, mark.label))
             painter.drawText(word, Qt.AlignmentFlag.AlignCenter, mark.label)
-            painter.setFont(font(score_height * 0.72, QFont.Weight.DemiBold))
+            painter.setFont(font(score_height * 0.72, QFont.Weight.DemiBold, fixed=True))
             painter.setPen(QColor(theme.muted))
             under = QRectF(head.left(), word.bottom(), head.width(), score_height)
             painter.drawText(under, Qt.AlignmentFlag.AlignCenter, f"{mark.score:.2f}")
         else:
-            painter.setFont(font(min(34.0, head.height() * 0.3), family="Inter Display"))
+            painter.setFont(font(min(scaled(34), head.height() * 0.3), family="Inter Display", fixed=True))
             painter.setPen(QColor(theme.muted))
             painter.drawText(head, Qt.AlignmentFlag.AlignCenter, "listening…")
         painter.setFont(font(12))
         painter.setPen(QColor(theme.muted))
-        line = QRectF(inner.left(), inner.bottom() - foot, inner.width(), 20)
+        line = QRectF(inner.left(), inner.bottom() - foot, inner.width(), row)
         painter.drawText(line, Qt.AlignmentFlag.AlignCenter, f"ahead now: {ahead}")
         if caption:
             face = font(12, QFont.Weight.DemiBold)
             painter.setFont(face)
             painter.setPen(QColor(theme.text))
             text = QFontMetricsF(face).elidedText(caption, Qt.TextElideMode.ElideRight, inner.width())
-            painter.drawText(line.translated(0, 20), Qt.AlignmentFlag.AlignCenter, text)
+            painter.drawText(line.translated(0, row), Qt.AlignmentFlag.AlignCenter, text)
         painter.end()
 
     def _fitted(self, widest: str, area: QRectF, text: str) -> QFont:
         """The largest type in which every word fits, so that the size does not jump from word to word."""
-        face = font(100, QFont.Weight.Bold, "Inter Display")
+        face = font(100, QFont.Weight.Bold, "Inter Display", fixed=True)
         width = max(QFontMetricsF(face).horizontalAdvance(each) for each in (widest, text or widest))
         size = min(area.width() / width, area.height() / QFontMetricsF(face).height()) * 100
-        return font(min(size, 420), QFont.Weight.Bold, "Inter Display")
+        return font(min(size, 420), QFont.Weight.Bold, "Inter Display", fixed=True)

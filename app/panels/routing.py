@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from app.feed import Columns
 from app.panels.timepanel import TimePanel
 from app.paths import polyline
-from app.theme import font
+from app.theme import scaled
 
 
 class RoutingPanel(TimePanel):
@@ -53,16 +53,11 @@ class RoutingPanel(TimePanel):
             self.paint_note(painter, plot, "This network has one front end and nothing to route")
             return
         below = 0.0
-        taken = plot.bottom() + 8
-        painter.setFont(font(11))
+        row, count = scaled(15), len(self.feed.expert_names)
+        taken = plot.bottom() + row / 2
         for expert, (name, weight) in enumerate(zip(self.feed.expert_names, newest.routing[0], strict=False)):
-            y = min(self.y_of(below + float(weight) / 2), taken - 15)
-            y = min(max(y, plot.top() + 8 + 15 * (len(self.feed.expert_names) - 1 - expert)), plot.bottom() - 7)
+            y = min(self.y_of(below + float(weight) / 2), taken - row)
+            y = min(max(y, plot.top() + row * (count - 0.5 - expert)), plot.bottom() - row / 2)
             taken, below = y, below + float(weight)
             colour = QColor(self.theme.experts[expert % len(self.theme.experts)])
-            painter.fillRect(QRectF(side.left() + 4, y - 4, 8, 8), colour)
-            painter.setPen(QColor(self.theme.text))
-            painter.drawText(QRectF(side.left() + 16, y - 8, side.width() - 16, 16), _LEFT, f"{weight:.2f} {name}")
-
-
-_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+            self.side_label(painter, side, y, colour, f"{weight:.2f} {name}", thick=scaled(8))

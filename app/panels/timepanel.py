@@ -28,17 +28,29 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.feed import COLUMNS_PER_SECOND, Columns, Feed, Moment
 from app.panels import overlay
 from app.panels.overlay import LEAD, clock
-from app.theme import Theme, font
+from app.theme import Theme, font, scaled
 
-__all__ = ["AXIS", "LEAD", "LEFT", "PAD", "RIGHT", "TimePanel", "clock"]
+__all__ = ["LEAD", "TimePanel", "clock", "scale_width", "side_width"]
 
-LEFT = 58  # px, scale
-RIGHT = 130  # px, direct labels, colour bars, meter
+LEFT = 58  # px at 100 % text size, as all of these: scale
+RIGHT = 130  # direct labels, colour bars, meter
 PAD = 5
-AXIS = 17  # px, height of the time labels
-CAPTION = 19  # px, height of the caption
+AXIS = 17  # height of the time labels
+CAPTION = 19  # height of the caption
+LEAST = 56  # height
+TAG = 16  # height of a label
 OVERLAP = 4  # columns painted again, so that lines join
 CLICK = 4  # px that the mouse may move between press and release of a click
+
+
+def scale_width() -> int:
+    """Pixels at the left of every plot, for its scale."""
+    return scaled(LEFT)
+
+
+def side_width() -> int:
+    """Pixels at the right of every plot, for labels, colour bar or meter."""
+    return scaled(RIGHT, 0.6)
 
 
 class _AbstractWidget(ABCMeta, type(QWidget)):  # type: ignore[misc]
@@ -86,7 +98,7 @@ class TimePanel(QWidget, metaclass=_AbstractWidget):
         self._drag: tuple[float, int] | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMouseTracking(True)
-        self.setMinimumSize(360, 56)
+        self.setMinimumSize(360, scaled(LEAST))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(self.title)
         self.setAccessibleDescription(self.about)
@@ -115,6 +127,7 @@ class TimePanel(QWidget, metaclass=_AbstractWidget):
 
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme
+        self.setMinimumHeight(scaled(LEAST))
         self.refresh()
 
     def set_axis(self, shown: bool) -> None:
@@ -173,13 +186,14 @@ class TimePanel(QWidget, metaclass=_AbstractWidget):
 
     @property
     def plot(self) -> QRectF:
-        bottom = PAD + (AXIS if self._axis else 0) + (CAPTION if self._caption is not None else 0)
-        return QRectF(LEFT, PAD, max(self.width() - LEFT - RIGHT, 20), max(self.height() - PAD - bottom, 10))
+        bottom = PAD + scaled(AXIS * self._axis + CAPTION * (self._caption is not None))
+        left, width = scale_width(), self.width() - scale_width() - side_width()
+        return QRectF(left, PAD, max(width, 20), max(self.height() - PAD - bottom, 10))
 
     @property
     def side(self) -> QRectF:
         plot = self.plot
-        return QRectF(plot.right() + 1, plot.top(), RIGHT - 1, plot.height())
+        return QRectF(plot.right() + 1, plot.top(), side_width() - 1, plot.height())
 
     @property
     def visible_columns(self) -> int:
@@ -260,7 +274,8 @@ class TimePanel(QWidget, metaclass=_AbstractWidget):
             if self._axis:
                 overlay.paint_times(painter, self)
         if self._caption:
-            box = QRectF(LEFT, self.height() - CAPTION - 1, self.width() - LEFT - 8, CAPTION)
+            left, height = scale_width(), scaled(CAPTION)
+            box = QRectF(left, self.height() - height - 1, self.width() - left - 8, height)
             overlay.paint_caption(painter, self.theme, box, self._caption)
         painter.end()
 
@@ -283,7 +298,7 @@ class TimePanel(QWidget, metaclass=_AbstractWidget):
             if taken - y < height - 1:
                 continue  # no room: the scale of a small panel names fewer values
             taken = y
-            painter.drawText(QRectF(0, y - height / 2, LEFT - 7, height), _RIGHT, text)
+            painter.drawText(QRectF(0, y - height / 2, plot.left() - 7, height), _RIGHT, text)
         self.paint_side(painter, self.side)
         painter.end()
 
@@ -304,11 +319,24 @@ class TimePanel(QWidget, metaclass=_AbstractWidget):
         painter.setPen(QColor(self.theme.muted))
         painter.drawText(plot, Qt.AlignmentFlag.AlignCenter, text)
 
+    def side_label(
+        self, painter: QPainter, side: QRectF, y: float, colour: QColor, text: str, thick: float = 2
+    ) -> None:
+        """One line right of the plot with its middle at ``y``: a swatch of ``colour``, and a text that is cut where it
+        does not fit."""
+        painter.setFont(font(11))
+        gap, height = scaled(16), scaled(TAG)
+        painter.fillRect(QRectF(side.left() + 4, y - thick / 2, scaled(8), thick), colour)
+        painter.setPen(QColor(self.theme.text))
+        box = QRectF(side.left() + gap, y - height / 2, side.width() - gap, height)
+        shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(box.width()))
+        painter.drawText(box, _LEFT, shown)
+
     def tag(self, painter: QPainter, text: str, x: float, y: float, fill: QColor, ink: str) -> None:
         """A small filled label with its upper left corner at (x, y)."""
         face = font(11, QFont.Weight.DemiBold)
         width = QFontMetricsF(face).horizontalAdvance(text) + 10
-        box = QRectF(x, y, width, 16)
+        box = QRectF(x, y, width, scaled(TAG))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(fill)
         painter.drawRoundedRect(box, 3, 3)
@@ -364,4 +392,5 @@ class TimePanel(QWidget, metaclass=_AbstractWidget):
         event.accept()
 
 
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter

@@ -12,11 +12,12 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QStackedLayout, QVBoxLayout, 
 
 from app import hoptimes
 from app.feed import Feed
-from app.theme import Theme, font
+from app.theme import Theme, font, scaled
 
 if TYPE_CHECKING:
     from app.panels.timing_chart import TimingChart
 
+LEAST = 96  # px, height at 100 % text size
 _TIP = (
     "Of the 10 s before the newest moment shown: median, 99th percentile and longest time that the network needed for "
     "one hop, and the share of real time that this takes (at 100 % it could not keep up). Dropped: samples lost "
@@ -43,7 +44,7 @@ class TimingPanel(QWidget):
         self.chart: TimingChart | None = None
         self.dropped = 0
         self._explored = False
-        self.setMinimumSize(360, 96)
+        self.setMinimumSize(360, scaled(LEAST))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(self.title)
         self.setAccessibleDescription(self.about)
@@ -73,8 +74,9 @@ class TimingPanel(QWidget):
         self.setAutoFillBackground(True)
         self.hint.setFont(font(13))
         self.hint.setStyleSheet(f"color: {theme.muted}")
+        self.setMinimumHeight(scaled(LEAST))
         self.numbers.setFont(font(12))
-        self.numbers.setMinimumHeight(19)
+        self.numbers.setMinimumHeight(scaled(19))
         if self.chart is not None:
             self.chart.set_theme(theme)
         self._write()

@@ -20,12 +20,12 @@ from app import hoptimes
 from app.feed import COLUMNS_PER_SECOND, Feed
 from app.panels import svg_export
 from app.panels.timepanel import clock
-from app.theme import Theme, font
+from app.theme import Theme, font, scaled
 
 HISTOGRAM = 10 * COLUMNS_PER_SECOND  # columns
 BASE = math.log10(0.7)  # below one hop: the foot of the histogram's bars on its logarithmic scale
 MOST = math.log10(3000)
-LABEL = 15  # px, height of a label
+LABEL = 15  # px, height of a label at 100 % text size
 LONGEST_SPAN = 300.0  # s, as far as the history goes back
 
 pg.setConfigOptions(antialias=False, useOpenGL=False, exitCleanup=False)  # the window ends in its own order
@@ -153,13 +153,14 @@ class TimingChart(QWidget):
             axis.enableAutoSIPrefix(False)
             axis.setZValue(-1000)  # the grid lies under the curves
         axes["left"].setStyle(hideOverlappingLabels=False)  # the outermost ones may stand over the edge
-        axes["left"].setWidth(52 if column == 0 else 0)
-        axes["bottom"].setHeight(20)
         return plot
 
     def set_theme(self, theme: Theme) -> None:
         self.view.setBackground(theme.surface)
+        self.left.getAxis("left").setWidth(scaled(52))
+        self.right.getAxis("left").setWidth(0)
         for plot in (self.left, self.right):
+            plot.getAxis("bottom").setHeight(scaled(20))
             for name in ("left", "bottom"):
                 axis = plot.getAxis(name)
                 axis.setTickFont(font(11))
@@ -240,14 +241,15 @@ class TimingChart(QWidget):
     def _place_labels(self) -> None:
         """Labels stand on their lines; below them where the upper edge or the other label leaves no room."""
         box = self.right.getViewBox()
+        label = scaled(LABEL)
         (low, high), height = box.viewRange()[1], box.height()
         median, p99 = ((high - self.marks[name].value()) / (high - low) * height for name in ("median", "p99"))
-        for name, below in (("median", abs(median - p99) < LABEL < height - median), ("p99", p99 < LABEL)):
+        for name, below in (("median", abs(median - p99) < label < height - median), ("p99", p99 < label)):
             anchor = (1, 0 if below else 1)
-            label = self.marks[name].label
-            if label.anchors != [anchor, anchor]:
-                label.anchors = [anchor, anchor]
-                label.updatePosition()
+            text = self.marks[name].label
+            if text.anchors != [anchor, anchor]:
+                text.anchors = [anchor, anchor]
+                text.updatePosition()
 
     # -- ranges -----------------------------------------------------------------------------------------------
 

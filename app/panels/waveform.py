@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPen
 from app.feed import HELD, Columns
 from app.panels.timepanel import TimePanel
 from app.paths import band
-from app.theme import font
+from app.theme import font, scaled
 from kwscore.audio.level import judge_level
 
 CLIPPED = 0.999
@@ -70,7 +70,7 @@ class WaveformPanel(TimePanel):
         span = self.feed.training_level
         held, verdict = judge_level(recent.level, span)
         clipped = bool((recent.high >= CLIPPED).any() or (recent.low <= -CLIPPED).any())
-        meter = QRectF(side.left() + 14, side.top(), 12, side.height())
+        meter = QRectF(side.left() + 14, side.top(), scaled(12), side.height())
 
         def y(decibels: float) -> float:
             return meter.bottom() - (max(decibels, FLOOR) - FLOOR) / -FLOOR * meter.height()
@@ -85,12 +85,13 @@ class WaveformPanel(TimePanel):
             painter.drawPolyline([QPointF(x + 3, top), QPointF(x, top), QPointF(x, bottom), QPointF(x + 3, bottom)])
         painter.setPen(QColor(theme.text))
         painter.setFont(font(13, QFont.Weight.DemiBold))
-        text = QRectF(meter.right() + 8, side.top(), side.right() - meter.right() - 10, 18)
+        text = QRectF(meter.right() + 8, side.top(), side.right() - meter.right() - 10, scaled(18))
         painter.drawText(text, Qt.AlignmentFlag.AlignLeft, decibels(level))
         if clipped:
             self.tag(painter, "CLIP", text.left(), text.bottom() + 3, QColor(theme.bad), theme.surface)
-        elif side.height() > 54:  # of the held level, as in the status bar
+        elif side.height() > scaled(54):  # of the held level, as in the status bar
             painter.setFont(font(11))
             painter.setPen(QColor(theme.muted))
             lines = f"loudest {decibels(held).removesuffix(' dBFS')}\n{verdict}"
-            painter.drawText(text.translated(0, 19).adjusted(0, 0, 0, 16), Qt.AlignmentFlag.AlignLeft, lines)
+            below = text.translated(0, scaled(19)).adjusted(0, 0, 0, scaled(16))
+            painter.drawText(below, Qt.AlignmentFlag.AlignLeft, lines)

@@ -167,7 +167,7 @@ def test_export_and_import_round_trip(opened, qtbot, tmp_path: Path, monkeypatch
         ('{"theme": "dark"}', "not a settings file"),
         ('{"kwscope_settings": 99}', "newer KWScope"),
         ('{"kwscope_settings": 1, "theme": "pink"}', "theme = 'pink': use one of auto, light, dark, contrast."),
-        ('{"kwscope_settings": 1, "text_percent": 500}', "use a whole number from 90 to 120"),
+        ('{"kwscope_settings": 1, "text_percent": 500}', "use a whole number from 90 to 200"),
         ('{"kwscope_settings": 1, "theme": "dark", "colour": 1}', "no setting that a file can carry"),
         ('{"kwscope_settings": 1, "detection": {"threshold": 7}}', "threshold=7"),
         ('{"kwscope_settings": 1, "detection": {"word_thresholds": 7}}', "no detection settings"),
