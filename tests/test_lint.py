@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 CHECKED = ("kwscore", "app", "tests")
+NOTEBOOKS = ("docs/kwscope_colab.ipynb",)
 
 
 def _check(repository: Path, *command: str) -> None:
@@ -17,11 +18,11 @@ def _check(repository: Path, *command: str) -> None:
 
 
 def test_ruff_finds_nothing(repository: Path) -> None:
-    _check(repository, "ruff", "check", *CHECKED)
+    _check(repository, "ruff", "check", *CHECKED, *NOTEBOOKS)
 
 
 def test_ruff_would_format_nothing(repository: Path) -> None:
-    _check(repository, "ruff", "format", "--check", *CHECKED)
+    _check(repository, "ruff", "format", "--check", *CHECKED, *NOTEBOOKS)
 
 
 @pytest.mark.timeout(900)  # a cold cache on a slow machine
