@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
@@ -22,24 +22,19 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app import board_words as words
 from app.boards import BoardStatus
 from app.engines import EngineChoice, Kind, Reference
-from app.hoptimes import spoken
 from app.listening import in_thread
-from app.theme import Theme, font
+from app.theme import LIGHT, Theme, font
 from app.worker import Notice
-from kwscore.board.ports import Port, list_boards_and_ports
-from kwscore.board.protocol import Stats
+from kwscore.board.ports import VIRTUAL, Port, list_boards_and_ports
 from kwscore.errors import KWScopeError
 
 if TYPE_CHECKING:
     from app.controller import Controller
     from kwscore.board.selftest import Report
 
-VIRTUAL = (
-    ("sim", "Virtual board: the integer engine behind the link; nothing to install"),
-    ("rtl", "Virtual board: the Verilog itself, simulated by Verilator (built at first use)"),
-)
 _LAMPS = {"good": "●", "warn": "▲", "bad": "✗", "idle": "○"}
 
 
@@ -62,7 +57,7 @@ class _Tested:
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    stats: Stats | None
+    counters: dict[str, int | None]
     sentence: str
 
 
@@ -75,19 +70,23 @@ class BoardDialog(QDialog):
     def __init__(self, parent: QWidget, controller: Controller, port: str) -> None:
         super().__init__(parent)
         self.controller = controller
+        self.theme = LIGHT
         self.busy = ""
         self._ports: list[Port] = []
         self.setWindowTitle("Board")
-        self.setMinimumSize(620, 560)
+        self.setMinimumSize(620, 500)
         self.setModal(False)
         self.list = QListWidget()
         self.list.setAccessibleName("Boards and serial ports")
+        self.list.setSpacing(3)
+        self.list.setMinimumHeight(110)
         self.list.itemSelectionChanged.connect(self._picked)
         self.list.itemDoubleClicked.connect(lambda _: self.connect_board())
         self.path = QLineEdit(port)
         self.path.setAccessibleName("Port by name")
         self.path.setPlaceholderText("sim, rtl, /dev/ttyUSB1, COM5, socket://host:port …")
         self.path.returnPressed.connect(self.connect_board)
+        self.path.textChanged.connect(self._mark)
         self.rescan = _button("Look again", "Look for serial ports again", self.look)
         self.connect_button = _button("Connect", "Open the port and load the network's weights", self.connect_board)
         self.disconnect_button = _button("Disconnect", "Close the port; software goes on", self.disconnect_board)
@@ -101,6 +100,11 @@ class BoardDialog(QDialog):
         self.bar.setAccessibleName("Something is under way")
         self.lamp, self.state, self.reason = QLabel("○"), QLabel(""), QLabel("")
         self.reason.setWordWrap(True)
+        self.refusal = QLabel("")
+        self.refusal.setWordWrap(True)
+        self.refusal.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.refusal.setAccessibleName("Why the port cannot be used")
+        self.refusal.hide()
         self.outcome = QLabel("")
         self.outcome.setWordWrap(True)
         self.outcome.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -113,8 +117,8 @@ class BoardDialog(QDialog):
         for name in ("Network", "Board", "Link", "Host's counters", "Board's counters"):
             self._fact(name)
         self._arrange()
+        self.set_theme(self.theme)
         self.look()
-        self.refresh()
 
     def _fact(self, name: str) -> None:
         label, value = QLabel(name), QLabel("–")
@@ -138,6 +142,7 @@ class BoardDialog(QDialog):
         row.addWidget(self.connect_button)
         row.addWidget(self.disconnect_button)
         column.addLayout(row)
+        column.addWidget(self.refusal)
         column.addWidget(self.bar)
         said = QHBoxLayout()
         said.addWidget(self.lamp)
@@ -159,7 +164,8 @@ class BoardDialog(QDialog):
         self.state.setFont(font(14, QFont.Weight.DemiBold))
         for label in self.names:
             label.setStyleSheet(f"color: {theme.muted}")
-        self.reason.setStyleSheet(f"color: {theme.bad}")
+        for label in (self.reason, self.refusal):
+            label.setStyleSheet(f"color: {theme.bad}")
         self.refresh()
 
     # -- what the user does -----------------------------------------------------------------------------------
@@ -234,7 +240,7 @@ class BoardDialog(QDialog):
             try:
                 events.append(_Counted(boards.statistics(), ""))
             except KWScopeError as error:
-                events.append(_Counted(None, str(error)))
+                events.append(_Counted({}, str(error)))
 
         in_thread("kwscope-statistics", work)
 
@@ -243,8 +249,20 @@ class BoardDialog(QDialog):
     def _begin(self, what: str) -> None:
         self.busy = what
         self.bar.setRange(0, 0)
-        self.outcome.setText("")
+        self._say("")
+        self._refuse("")
         self.refresh()
+
+    def _refuse(self, sentence: str) -> None:
+        """Why the port that is named cannot be used, below its name."""
+        self.refusal.setText(words.here(sentence))
+        self.refusal.setVisible(bool(sentence))
+
+    def _say(self, sentence: str, good: bool | None = None) -> None:
+        """What a selftest or a question to the board came to; the mark says it without the colour."""
+        self.outcome.setText(sentence)
+        colour = {True: self.theme.good, False: self.theme.bad, None: self.theme.text}[good]
+        self.outcome.setStyleSheet(f"color: {colour}")
 
     def event_came(self, event: object) -> None:
         """Something that a thread left; the window hands on everything."""
@@ -260,29 +278,33 @@ class BoardDialog(QDialog):
                 self.refresh()
         elif isinstance(event, _Connected):
             self.busy = ""
-            self.outcome.setText(event.sentence)
+            self._refuse(event.sentence)
             self.refresh()
+            if not event.sentence:
+                self.statistics()
         elif isinstance(event, _Tested):
             self.busy = ""
-            self.outcome.setText(event.sentence or _said(event.report))
+            self._say(event.sentence or words.selftest(event.report), event.report is not None and event.report.equal)
+            if event.report is not None and event.report.stats is not None:
+                told = event.report.stats.as_dict(event.report.info)
+                self.values["Board's counters"].setText(words.counters(told))
             self.refresh()
         elif isinstance(event, _Counted):
-            if event.stats is not None:
-                self.values["Board's counters"].setText(_counters(event.stats))
+            if event.counters:
+                self.values["Board's counters"].setText(words.counters(event.counters))
             elif event.sentence:
-                self.outcome.setText(event.sentence)
+                self._say(event.sentence, False)
 
     def refresh(self) -> None:
         """Show how the board is now."""
         status = self.controller.boards.status()
         connected = status.info is not None
-        if hasattr(self, "theme"):
-            t = self.theme
-            colour = {"good": t.good, "warn": t.warn, "bad": t.bad}.get(status.lamp, t.muted)
-            self.lamp.setStyleSheet(f"color: {colour}")
+        t = self.theme
+        colour = {"good": t.good, "warn": t.warn, "bad": t.bad}.get(status.lamp, t.muted)
+        self.lamp.setStyleSheet(f"color: {colour}")
         self.lamp.setText(_LAMPS[status.lamp])
-        self.state.setText(self.busy or f"{status.port or 'Board'}: {status.words}")
-        self.reason.setText(status.reason)
+        self.state.setText(self.busy or (f"{status.port}: {status.words}" if status.port else "No board is connected"))
+        self.reason.setText(words.here(status.reason))
         self.reason.setVisible(bool(status.reason))
         self.bar.setVisible(bool(self.busy))
         for button, on in (
@@ -301,28 +323,22 @@ class BoardDialog(QDialog):
             for value in self.values.values():
                 value.setText("–")
             return
-        sizes = info.sizes
         self.values["Network"].setText(f"{status.network} · weights {info.model_id:08x}")
-        self.values["Board"].setText(
-            f"{info.tag or 'unnamed'} · {info.clock_hz / 1e6:g} MHz · {sizes.blocks} blocks of {sizes.channels} "
-            f"channels · {info.weight_bytes:,} bytes for weights · protocol {info.protocol}"
-        )
+        self.values["Board"].setText(words.board(info))
         self.values["Link"].setText(f"{status.baud:,} baud · {info.credit} hops may be under way")
-        self.values["Host's counters"].setText(
-            f"answers lost {status.lost_results} · frames damaged {status.link_errors} · frames that heard zeros "
-            f"{status.filled} · opened again {status.reconnections}"
-        )
+        self.values["Host's counters"].setText(words.host_counters(status))
 
     def _list(self, problem: str) -> None:
         named = self.path.text().strip()
         self.list.blockSignals(True)
         self.list.clear()
-        for name, what in VIRTUAL:
-            self._add(name, f"{name}   {what}", named)
+        for name, what in VIRTUAL.items():
+            self._add(name, f"{name}   Virtual board: {what}", named)
         for port in self._ports:
             known = "FPGA board (Digilent)" if port.board else "serial port"
+            about = "" if port.description in ("", "n/a") else f": {port.description}"  # n/a is pyserial's
             number = f" · {port.serial_number}" if port.serial_number else ""
-            self._add(port.device, f"{port.device}   {known}: {port.description}{number}", named)
+            self._add(port.device, f"{port.device}   {known}{about}{number}", named)
         if problem or not self._ports:
             item = QListWidgetItem(problem or "No serial port was found. Plug a board in and look again.")
             item.setFlags(Qt.ItemFlag.NoItemFlags)
@@ -336,32 +352,20 @@ class BoardDialog(QDialog):
         if name == named:
             self.list.setCurrentItem(item)
 
+    def _mark(self, named: str) -> None:
+        """Show in the list which port is named, if it is there."""
+        self.list.blockSignals(True)
+        self.list.clearSelection()
+        for row in range(self.list.count()):
+            item = self.list.item(row)
+            if item.data(Qt.ItemDataRole.UserRole) == named.strip():
+                self.list.setCurrentItem(item)
+        self.list.blockSignals(False)
+
     def _picked(self) -> None:
         for item in self.list.selectedItems():
             if item.data(Qt.ItemDataRole.UserRole):
                 self.path.setText(item.data(Qt.ItemDataRole.UserRole))
-
-
-def _said(report: Report | None) -> str:
-    """A selftest in a few sentences."""
-    if report is None:
-        return "No board is connected."
-    verdict = (
-        f"✓ Passed: all {report.results:,} answers equal the integer engine's."
-        if report.equal
-        else f"✗ Failed: {report.differences.total()} differences, {report.lost} answers lost"
-        + (f"; the first: {report.first}." if report.first else ".")
-    )
-    times = [
-        f"{name} {spoken(spread.median)} (p99 {spoken(spread.p99)})"
-        for name, spread in (("round trip", report.round_trip), ("link", report.link), ("compute", report.compute))
-        if spread is not None
-    ]
-    return f"{verdict} {report.rate:,.0f} hops a second, {report.keep_up:.1f} times live audio. " + " · ".join(times)
-
-
-def _counters(stats: Stats) -> str:
-    return " · ".join(f"{field.name.replace('_', ' ')} {getattr(stats, field.name):,}" for field in fields(stats))
 
 
 def _button(text: str, tip: str, slot: object) -> QPushButton:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kwscore.board.client import State
 from kwscore.board.engine import BoardEngine
-from kwscore.board.protocol import DEFAULT_BAUD, Info, Stats
+from kwscore.board.protocol import DEFAULT_BAUD, Info
 from kwscore.errors import KWScopeError
 from kwscore.stream.deferred import DeferredEngine
 
@@ -104,11 +104,11 @@ class Boards:
         if deferred is not None:
             deferred.close()
 
-    def statistics(self) -> Stats | None:
-        """The board's own counters; None without a board. Waits for the answer: call it in a worker. Raises
+    def statistics(self) -> dict[str, int | None]:
+        """The board's own counters by name; empty without a board. Waits for the answer: call it in a worker. Raises
         KWScopeError where none comes."""
         engine = self._engine
-        return engine.client.stats() if engine is not None else None
+        return engine.client.stats().as_dict(engine.client.info) if engine is not None else {}
 
     def selftest(self, network: str, progress: Progress) -> Report:
         """Stream known audio to the board that is open and compare every answer with the integer engine's.

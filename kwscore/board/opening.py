@@ -12,6 +12,7 @@ from kwscore.board.client import State, Timing
 from kwscore.board.engine import BoardEngine
 from kwscore.board.golden import GoldenCore, board_model
 from kwscore.board.handshake import check_baud
+from kwscore.board.ports import RTL, SIM, VIRTUAL
 from kwscore.board.protocol import DEFAULT_BAUD
 from kwscore.errors import KWScopeError
 from kwscore.fixed.calibrate import load_image
@@ -19,12 +20,6 @@ from kwscore.fixed.image import Image
 from kwscore.models.config import DEFAULT_NETWORK
 from kwscore.stream.telemetry import Engine
 
-SIM, RTL = "sim", "rtl"
-VIRTUAL = {
-    SIM: "the integer engine behind the link; nothing to install, always in time",
-    RTL: "the Verilog itself, simulated by Verilator behind the link",
-}
-"""Boards that are programs, by name."""
 Progress = Callable[[str], None]
 _PATIENT = Timing(answer=1.0, silence=1.0, hop=10.0)
 

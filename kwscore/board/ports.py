@@ -1,9 +1,15 @@
-"""Serial ports, and which of them look like a board."""
+"""Where a board may be: virtual ones by name, and serial ports, some of which look like one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+SIM, RTL = "sim", "rtl"
+VIRTUAL = {
+    SIM: "the integer engine behind the link; nothing to install, always in time",
+    RTL: "the Verilog itself, simulated by Verilator behind the link; built at first use",
+}
+"""Boards that are programs, by name."""
 _FTDI = (0x0403, 0x6010)
 
 

@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog
 
+from app import board_words as words
 from app import settings as store
 from app.board_dialog import BoardDialog
 from app.boards import BoardStatus
@@ -25,6 +26,7 @@ from app.sources import MICROPHONE
 from app.theme import LIGHT
 from app.window import MainWindow
 from kwscore.board.client import BoardClient
+from kwscore.board.errors import BoardError
 from kwscore.board.ports import Port
 from kwscore.board.selftest import Report, Spread
 from kwscore.board.virtual import VirtualBoard
@@ -189,9 +191,11 @@ def test_the_dialog_connects_tests_counts_and_disconnects(
     qtbot.waitUntil(dialog.disconnect_button.isEnabled, timeout=SLOW)
     assert "/dev/ttyUSB1" in dialog.state.text()
     assert window.settings.board == "/dev/ttyUSB1"
-    assert "50 MHz" in dialog.values["Board"].text()
+    assert "a program, no cycle counter" in dialog.values["Board"].text()
+    qtbot.waitUntil(lambda: "frames" in dialog.values["Board's counters"].text(), timeout=SLOW)  # asked by itself
+    dialog.values["Board's counters"].setText("")
     qtbot.mouseClick(dialog.stats_button, LEFT)
-    qtbot.waitUntil(lambda: "crc errors 0" in dialog.values["Board's counters"].text(), timeout=SLOW)
+    qtbot.waitUntil(lambda: "CRC errors 0" in dialog.values["Board's counters"].text(), timeout=SLOW)
     qtbot.mouseClick(dialog.run_button, LEFT)
     qtbot.waitUntil(lambda: frames(window) > 20, timeout=SLOW)
     assert feature(window).button.text() == "integer + board"
@@ -263,9 +267,20 @@ def test_the_dialog_says_why_a_port_does_not_open(open_window: OpenWindow, qtbot
     assert dialog is not None
     dialog.path.setText("/dev/nothing")
     qtbot.keyClick(dialog.path, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: "Nothing answers at /dev/nothing" in dialog.outcome.text(), timeout=SLOW)
+    qtbot.waitUntil(lambda: "Nothing answers at /dev/nothing" in dialog.refusal.text(), timeout=SLOW)
     assert dialog.connect_button.isEnabled()
     assert not dialog.bar.isVisible()
+    assert not dialog.list.selectedItems()  # the port that is named is not in it
+    dialog.path.setText("rtl")
+    assert [item.text()[:3] for item in dialog.list.selectedItems()] == ["rtl"]
+
+
+def test_who_has_the_list_before_him_is_not_sent_to_the_terminal() -> None:
+    sentence = "There is no port COM7: plug the board in, or pick one that `kwscope board list` shows."
+    assert words.here(sentence) == "There is no port COM7: plug the board in, or pick one from the list."
+    with pytest.raises(BoardError) as refused:
+        BoardClient("/dev/no-such-port").connect()
+    assert "kwscope" not in words.here(str(refused.value))
 
 
 # -- the panels -----------------------------------------------------------------------------------------------

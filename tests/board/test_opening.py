@@ -106,6 +106,9 @@ def test_what_was_started_ends_when_connecting_fails(monkeypatch: pytest.MonkeyP
     class Dead:
         port = "nowhere"
 
+        def held_up(self) -> bool:
+            return False
+
         def close(self) -> None:
             ended.append("closed")
 
