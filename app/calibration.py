@@ -303,7 +303,7 @@ class Calibration:
             at = f"{event.setting.at:%H:%M}"
             if self.calibrated:
                 names = " and ".join(dict.fromkeys(part.network for part in event.parts if part.record is not None))
-                said = f"The calibration of {at} goes on with {names}: the noise is the same, the constants are new."
+                said = f"The calibration of {at} goes on with {names}: the noise is the same."
             else:
                 why = " ".join(dict.fromkeys(part.why for part in event.parts))
                 said = f"The calibration of {at} rests. {why}"

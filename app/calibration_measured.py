@@ -61,7 +61,7 @@ def caption(model_hash: str, network: str, law: Law) -> str:
 
 
 def _points(change: Change) -> str:
-    return f"{_signed(change.points)} points, p {change.p}"
+    return f"{_signed(change.points)} points, p\u00a0{change.p}"
 
 
 def _signed(value: float) -> str:

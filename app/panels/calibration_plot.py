@@ -15,7 +15,7 @@ from app.theme import Theme, font, scaled
 from kwscore.constants import N_MELS
 from kwscore.stream.calibrator import band_dbfs
 
-LEFT, AXIS, LEGEND = 34, 20, 20  # px at 100 % text size: levels, frequencies, names
+LEFT, AXIS, LEGEND = 34, 20, 26  # px at 100 % text size: levels, frequencies, names
 LOWEST, HIGHEST, LEAST_SPAN, STEP = -120.0, 0.0, 40.0, 20.0  # dBFS
 _TICKS = ((250.0, "250 Hz"), (500.0, "500"), (1000.0, "1 kHz"), (2000.0, "2"), (4000.0, "4"))
 _MIDDLE_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -102,7 +102,7 @@ class NoisePlot(QWidget):
             box = QRectF(x - scaled(30), plot.bottom() + 2, scaled(60), axis - 2)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
         painter.drawText(QRectF(plot.right() - scaled(60), plot.bottom() + 2, scaled(60), axis - 2), _MIDDLE_RIGHT, "8")
-        painter.drawText(QRectF(0, 0, left - 6, legend), _MIDDLE_RIGHT, "dBFS")
+        painter.drawText(QRectF(0, 0, left - 6, scaled(16)), _MIDDLE_RIGHT, "dBFS")
         if self.noise is None:
             painter.setFont(font(13))
             painter.drawText(plot, Qt.AlignmentFlag.AlignCenter, EMPTY)
@@ -140,7 +140,7 @@ class NoisePlot(QWidget):
 
     def _paint_legend(self, painter: QPainter, plot: QRectF) -> None:
         """Names beside samples of the lines, above the plot."""
-        x, middle = plot.left() + 6, scaled(LEGEND) / 2
+        x, middle = plot.left() + 6, scaled(16) / 2
         entries = [("measured noise", QPen(QColor(self.theme.wave), 1.6))]
         if self.floor is not None:
             entries.append(("the network's own floor", self._floor_pen()))
@@ -149,7 +149,7 @@ class NoisePlot(QWidget):
             painter.drawLine(QPointF(x, middle), QPointF(x + 20, middle))
             painter.setPen(QColor(self.theme.muted))
             wide = painter.fontMetrics().horizontalAdvance(name)
-            painter.drawText(QRectF(x + 26, 0, wide + 4, scaled(LEGEND)), _MIDDLE_LEFT, name)
+            painter.drawText(QRectF(x + 26, 0, wide + 4, scaled(16)), _MIDDLE_LEFT, name)
             x += wide + 46
 
     def _y(self, level: float, plot: QRectF) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,17 @@ from app.calibration import LEAD, NOTHING_HEARD, STOPPED, Calibration
 from app.calibration_dialog import CalibrationDialog
 from app.calibration_feature import CalibrationFeature
 from app.calibration_measured import caption
+from app.session_recording import Recording
 from app.sources import MICROPHONE, Choice
 from app.window import MainWindow
 from kwscore.audio.source import SourceState, SourceStatus
 from kwscore.constants import SAMPLE_RATE
 from kwscore.models.calibration import DEFAULT_CALIBRATION, values_for_snr
-from kwscore.models.config import NetworkConfig, network_config
+from kwscore.models.config import DEFAULT_NETWORK, NetworkConfig, network_config
+from kwscore.session import recorder as recorder_module
+from kwscore.session.reader import Session
+from kwscore.session.replay import verify
+from kwscore.stream import StreamEngine
 from kwscore.stream.calibrator import NoiseMeter
 from kwscore.stream.runner import Batch
 from tests.app.conftest import OpenWindow
@@ -475,3 +481,38 @@ def test_themes_and_names(open_window: OpenWindow, qtbot: Any) -> None:
     assert unnamed(shown) == []
     window.close()
     assert not shown.isVisible()
+
+
+# -- sessions -------------------------------------------------------------------------------------------------
+
+
+def test_a_recording_keeps_it_and_replays_bit_for_bit(
+    open_window: OpenWindow, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shipped network in the real window: calibrated and undone while it records."""
+    monkeypatch.setenv("KWSCOPE_RECORDINGS_DIR", str(tmp_path))
+    monkeypatch.setattr(recorder_module, "RESERVE", 0)
+    engine = StreamEngine.load(DEFAULT_NETWORK)
+    own = constants(engine)
+    window = listening(open_window, qtbot, engine)
+    recording = next(each for each in window.features if isinstance(each, Recording))
+    window.set_preference("calibration_seconds", 1)
+    click(qtbot, recording.button)
+    qtbot.waitUntil(lambda: recording.recorder is not None and recording.recorder.position > SAMPLE_RATE)
+    measured(window, qtbot)
+    assert constants(engine) != own
+    qtbot.wait(200)
+    calibration(window).undo()
+    qtbot.waitUntil(lambda: constants(engine) == own)
+    qtbot.wait(200)
+    click(qtbot, recording.button)
+    qtbot.waitUntil(lambda: "Recorded " in window.banner.text())
+    assert recording.path is not None
+    with Session(recording.path) as session:
+        (began, ended) = [change for change in session.changes if change.what == "calibrated"]
+        assert began.to["snr_from"] == "speech level"
+        assert (began.to["model_hash"], ended.to) == (engine.model_hash, None)
+        assert 0 < began.position < ended.position < session.length
+        verdict = verify(session, StreamEngine.load(DEFAULT_NETWORK))
+        assert (verdict.difference, verdict.unchecked, verdict.frames) == ("", 0, session.rows)
+        assert len(session.segments) == 1

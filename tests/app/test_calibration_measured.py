@@ -59,7 +59,7 @@ def test_the_standard_network_is_measured() -> None:
 def test_captions() -> None:
     said = caption(next(iter(EFFECTS)), DEFAULT_NETWORK, "continuous")
     assert said.startswith(f"Measured with {DEFAULT_NETWORK}, this does not help on average")
-    assert re.search(r"went from \d+\.\d to \d+\.\d % \([+−]\d+\.\d points, p \S+\)", said)
+    assert re.search(r"went from \d+\.\d to \d+\.\d % \([+−]\d+\.\d points, p\s\S+\)", said)
     assert caption(next(iter(EFFECTS)), DEFAULT_NETWORK, "profile") != said
     unknown = caption("000000000000", "NC-20K", "continuous")
     assert unknown.startswith("With NC-20K it was not measured whether this helps")
