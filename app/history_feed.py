@@ -140,6 +140,11 @@ class HistoryFeed:
     def annotations(self, start: int, stop: int) -> Sequence[Mark]:
         return [mark for mark in (*self._recorded, *self.pins) if mark.column >= start and mark.start < stop]
 
+    @property
+    def replays(self) -> bool:
+        """Whether a recorded session is heard: sound as it was after any noise."""
+        return hasattr(self._source, "recorded")
+
     def column_of(self, sample: int) -> float:
         """Where a sample of the source lies on the time axis."""
         return (sample - self._base - WINDOW) / HOP + 1

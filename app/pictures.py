@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from app.window import MainWindow
+    from kwscore.audio.pacing import Pace
 
 ROOT = Path(__file__).resolve().parent.parent
 ICON_SIZES = (16, 24, 32, 48, 64, 128, 256, 512)
@@ -37,6 +38,7 @@ class Picture:
     size: tuple[int, int] = (1280, 800)
     seconds: float = 12.0
     after: float = 0.0
+    pace: Pace = "fast"  # a board on a serial line follows real time only
 
 
 def _preset(name: str) -> Callable[[MainWindow], None]:
@@ -74,11 +76,6 @@ def _noise(window: MainWindow) -> None:
     window.actions_by_name["noise_panel"].setChecked(True)
 
 
-def _engines(window: MainWindow) -> None:
-    window.actions_by_name["compare"].trigger()
-    window.use_preset("fpga")
-
-
 def _keys(window: MainWindow) -> None:
     window.do_help()
 
@@ -87,8 +84,8 @@ PICTURES = (
     Picture("standard", "The standard layout", _nothing),
     Picture("dark", "The standard layout, dark", _nothing, theme="dark"),
     Picture("booth", "The booth layout", _preset("booth")),
-    Picture("researcher", "The researcher layout", _preset("researcher"), size=(1600, 1000)),
-    Picture("fpga", "The FPGA layout", _engines, size=(1600, 1000), after=6.0),
+    Picture("researcher", "The researcher layout", _preset("researcher"), size=(1600, 1000), seconds=49.0),
+    Picture("fpga", "The FPGA layout", _preset("fpga"), size=(1600, 1000), after=8.0, pace="realtime"),
     Picture("noise", "Noise mixed in", _noise, after=6.0),
     Picture("contrast", "High contrast", _nothing, theme="contrast"),
     Picture("frozen", "Looking back", _frozen),
@@ -112,7 +109,7 @@ def take(picture: Picture, path: Path) -> None:
 
     application(picture.theme)
     window = MainWindow(
-        Controller(DEMO, build_source=lambda choice: PlaylistSource(pace="fast")),
+        Controller(DEMO, build_source=lambda choice: PlaylistSource(pace=picture.pace)),
         store.Settings(theme=picture.theme, toured=True),
         keep=False,
     )

@@ -40,6 +40,7 @@ class TrueSnrPanel(BandMapPanel):
     )
     empty = "Press Start (Space) and mix noise in: here appear estimated and true SNR"
     unknown = "The true SNR is known while noise is mixed in, and in the noisy words of the demo"
+    in_session = "A session holds what was heard, not its noise apart: mix noise in, and that is known"
     table = CIVIDIS
     floor, ceiling = LEAST_DB, MOST_DB
     low, high = 0.0, 2.0 * N_MELS
@@ -103,7 +104,8 @@ class TrueSnrPanel(BandMapPanel):
         self.tag(painter, "estimate", plot.left() + 4, plot.top() + 2, fill, self.theme.text)
         lower = QRectF(plot.left(), middle, plot.width(), plot.height() / 2)
         if not self._known:
-            self.paint_note(painter, lower, self.unknown)
+            replays = getattr(self.feed, "replays", False)
+            self.paint_note(painter, lower, self.in_session if replays else self.unknown)
             return
         self.tag(painter, "truth", plot.left() + 4, middle + 2, fill, self.theme.text)
         for mark, snr in self._words:
