@@ -28,7 +28,7 @@ from app.engines import EngineChoice, Kind, Reference
 from app.listening import in_thread
 from app.theme import LIGHT, Theme, font
 from app.worker import Notice
-from kwscore.board.ports import VIRTUAL, Port, list_boards_and_ports
+from kwscore.board.ports import VIRTUAL, Port, board_name, list_boards_and_ports
 from kwscore.errors import KWScopeError
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class BoardDialog(QDialog):
 
     def connect_board(self) -> None:
         """Open the port that is named and load the weights of the present network."""
-        port = self.path.text().strip()
+        port = board_name(self.path.text())
         if not port or self.busy:
             return
         self._begin(f"Connecting {port} …")
@@ -336,7 +336,7 @@ class BoardDialog(QDialog):
             self._add(name, f"{name}   Virtual board: {what}", named)
         for port in self._ports:
             known = "FPGA board (Digilent)" if port.board else "serial port"
-            about = "" if port.description in ("", "n/a") else f": {port.description}"  # n/a is pyserial's
+            about = f": {port.description}" if port.description else ""
             number = f" · {port.serial_number}" if port.serial_number else ""
             self._add(port.device, f"{port.device}   {known}{about}{number}", named)
         if problem or not self._ports:
@@ -358,7 +358,7 @@ class BoardDialog(QDialog):
         self.list.clearSelection()
         for row in range(self.list.count()):
             item = self.list.item(row)
-            if item.data(Qt.ItemDataRole.UserRole) == named.strip():
+            if item.data(Qt.ItemDataRole.UserRole) == board_name(named):
                 self.list.setCurrentItem(item)
         self.list.blockSignals(False)
 

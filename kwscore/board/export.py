@@ -61,13 +61,7 @@ def write_files(files: Mapping[str, str], folder: Path) -> list[Path]:
     """Write text files, each beside and renamed. Raises KWScopeError where that is not possible."""
     written = []
     for name, text in files.items():
-        path, part = folder / name, folder / f"{name}.part"
-        try:
+        with writing(folder / name) as part:
             part.write_text(text, encoding="ascii")
-            os.replace(part, path)
-        except OSError as error:
-            with suppress(OSError):
-                part.unlink()
-            raise KWScopeError(f"The file {path} cannot be written: {error.strerror or error}.") from error
-        written.append(path)
+        written.append(folder / name)
     return written

@@ -12,7 +12,7 @@ from kwscore.board.client import State, Timing
 from kwscore.board.engine import BoardEngine
 from kwscore.board.golden import GoldenCore, board_model
 from kwscore.board.handshake import check_baud
-from kwscore.board.ports import RTL, SIM, VIRTUAL
+from kwscore.board.ports import RTL, SIM, VIRTUAL, board_name
 from kwscore.board.protocol import DEFAULT_BAUD
 from kwscore.errors import KWScopeError
 from kwscore.fixed.calibrate import load_image
@@ -52,7 +52,7 @@ class RealPort:
 
 def patience(name: str) -> Timing:
     """How long to wait for this board: longer for a simulation, whose machine has other things to do too."""
-    return _PATIENT if name in VIRTUAL else Timing()
+    return _PATIENT if board_name(name) in VIRTUAL else Timing()
 
 
 def serve(
@@ -71,6 +71,7 @@ def serve(
     building). Raises BoardError with one sentence where the board cannot be started, KWScopeError for an empty name.
     """
     kind = kind or ("socket" if sys.platform == "win32" else "pty")
+    name = board_name(name)
     if name == SIM:
         from kwscore.board.device import Device
         from kwscore.board.virtual import VirtualBoard
@@ -81,7 +82,7 @@ def serve(
         from kwscore.board.verilated import VerilatedBoard
 
         return VerilatedBoard(paced=paced, kind=kind, progress=progress)
-    if not name.strip():
+    if not name:
         raise KWScopeError("The name of the board is empty: give sim, rtl, or a serial port.")
     return RealPort(name)
 

@@ -10,6 +10,7 @@ VIRTUAL = {
     RTL: "the Verilog itself, simulated by Verilator behind the link; built at first use",
 }
 """Boards that are programs, by name."""
+_NOTHING = "n/a"  # what pyserial calls a description or number that a port does not have
 _FTDI = (0x0403, 0x6010)
 
 
@@ -28,10 +29,20 @@ def list_boards_and_ports() -> list[Port]:
     from serial.tools import list_ports
 
     ports = [
-        Port(info.device, info.description or "", info.serial_number or "", is_board(info))
+        Port(info.device, _known(info.description), _known(info.serial_number), is_board(info))
         for info in list_ports.comports()
     ]
     return sorted(ports, key=lambda port: (not port.board, port.device))
+
+
+def _known(text: str | None) -> str:
+    return "" if text in (None, _NOTHING) else text
+
+
+def board_name(given: str) -> str:
+    """What somebody typed as the name of a board: virtual ones in any case, ports as they are."""
+    name = given.strip()
+    return name.lower() if name.lower() in VIRTUAL else name
 
 
 def is_board(info: object) -> bool:

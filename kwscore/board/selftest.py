@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from kwscore.board.client import BoardClient
-from kwscore.board.errors import BoardLostError
+from kwscore.board.errors import BoardError, BoardLostError
 from kwscore.board.fields import WARMUP_HOPS, Words, integer_words
 from kwscore.board.flight import HopResult
-from kwscore.board.protocol import Flag, Info, Mask, Stats
+from kwscore.board.protocol import Flag, Info, Mask, Mode, Stats
 from kwscore.board.signals import Pcm
 from kwscore.constants import HOP, SAMPLE_RATE
 from kwscore.fixed.engine import FixedEngine
@@ -22,6 +22,7 @@ from kwscore.fixed.image import Image
 
 REAL_TIME = SAMPLE_RATE / HOP
 """Hops a second of live audio."""
+_GIVEN = 30  # hops whose features are given to the network alone
 _SINGLE = 50  # hops that are sent one at a time, to measure the round trip
 
 
@@ -44,16 +45,18 @@ class Spread:
 class Report:
     """What a test found.
 
-    ``results``: RESULTs that came; ``lost``: hops without one; ``differences``: RESULTs by the field that was not the
-    integer engine's (``index`` and ``flags`` count as fields), ``first`` the first of them in words. ``rate``: hops a
-    second with as many under way as the board has room for; ``keep_up``: that over live audio's 100. ``link`` and
-    ``compute``: where the ``round_trip`` of a hop goes that is sent alone; compute is what the board counted, in cycles
-    of its clock, link the rest. Both are None of a board that counts no cycles.
+    ``results``: RESULTs that came, ``lost``: hops without one; ``given``: frames of features that the network alone
+    answered (0 where the board takes none). ``differences``: answers by the field that was not the integer engine's
+    (``index`` and ``flags`` count as fields), ``first`` the first of them in words. ``rate``: hops a second with as
+    many under way as the board has room for; ``keep_up``: that over live audio's 100. ``link`` and ``compute``: where
+    the ``round_trip`` of a hop goes that is sent alone; compute is what the board counted, in cycles of its clock, link
+    the rest. Both are None of a board that counts no cycles.
     """
 
     info: Info
     hops: int = 0
     results: int = 0
+    given: int = 0
     lost: int = 0
     differences: Counter[str] = field(default_factory=Counter)
     first: str = ""
@@ -80,6 +83,7 @@ class Report:
             "equal": self.equal,
             "hops": self.hops,
             "results": self.results,
+            "given": self.given,
             "lost": self.lost,
             "differences": dict(self.differences),
             "first_difference": self.first,
@@ -144,7 +148,7 @@ def run(
 ) -> Report:
     """Stream ``audio``, each stream from reset, to a connected board that runs ``image``.
 
-    Every field that the board can send is asked for. Raises BoardLostError when the board is lost on the way.
+    Every field that the board can send is asked for; then features, where it takes them. Raises BoardLostError when the board is lost on the way.
     """
     engine = FixedEngine(image)
     engine.warm_up(progress)
@@ -169,9 +173,36 @@ def run(
             so_far = "all equal" if not report.differences else f"{report.differences.total()} differences so far"
             progress(f"{name}: {len(samples) / SAMPLE_RATE:.1f} s, {so_far}")
     report.rate = sum(map(len, audio.values())) / HOP / spent
+    if client.info.mode & Mode.FEATURES:
+        _network_alone(client, report, engine, next(iter(audio.values()))[: _GIVEN * HOP])
     report.stats = client.stats()
     client.set_mode(mode.stride, mode.mask)
     return report
+
+
+def _network_alone(client: BoardClient, report: Report, engine: FixedEngine, samples: Pcm) -> None:
+    """The network behind the engine's front end: when sound differs and this does not, the board's front end is it."""
+    engine.reset()
+    given = [np.stack([trace.normed, trace.snr]) for trace in engine.visit(samples)]
+    engine.reset()
+    expected = engine.outputs(samples)
+    client.start_stream()
+    for frame, features in enumerate(given):
+        try:
+            result = client.features(frame, features.astype("<i2").tobytes())
+        except BoardError:
+            if client.reason:
+                raise
+            report.lost += 1
+            return  # what the network remembers now is not known
+        report.given += 1
+        got = result.fields(client.mode.mask, client.info.sizes)
+        want = integer_words(expected, frame)
+        for part in (Mask.LOGITS, Mask.SNR, Mask.DELTA):
+            if part in got and not np.array_equal(got[part], want[part]):
+                name = f"{part.name} of the network alone".lower()
+                report.differences[name] += 1
+                report.first = report.first or f"features {frame}: {name}"
 
 
 def _alone(client: BoardClient, report: Report, engine: FixedEngine, samples: Pcm) -> None:

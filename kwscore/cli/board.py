@@ -146,11 +146,12 @@ def _info(told: Info) -> dict[str, Any]:
     return {
         "kind": told.tag,
         "protocol": told.protocol,
-        "build": told.build.hex(),
+        "build": told.build.hex() if any(told.build) else None,
         "same_build": _same_build(told),
         "model_id": f"{told.model_id:08x}" if told.mode & Mode.LOADED else None,
-        "clock_hz": told.clock_hz,
+        "clock_hz": told.clock_hz if told.counts_cycles else None,
         "counts_cycles": told.counts_cycles,
+        "takes_features": bool(told.mode & Mode.FEATURES),
         "hop": told.hop,
         "sizes": {name: getattr(sizes, name) for name in sizes.__slots__},
         "weight_bytes": told.weight_bytes,
@@ -255,7 +256,9 @@ def _cpu_seconds(served: Served) -> float | None:
 
 def _print_report(board: str, image: Image, report: Report, own: float | None) -> None:
     verdict = "equal to the integer engine in every field" if report.equal else "NOT the integer engine's"
-    print(f"{board} ({report.info.tag}), {image.name} ({image.model_hash}): {report.results} of {report.hops} results,")
+    alone = f" and {report.given} of the network alone" if report.given else ""
+    print(f"{board} ({report.info.tag}), {image.name} ({image.model_hash}):")
+    print(f"{report.results} of {report.hops} results{alone},")
     print(f"{verdict}.")
     for name, count in report.differences.items():
         print(f"  {name} differs in {count} results")

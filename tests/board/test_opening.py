@@ -13,6 +13,7 @@ from kwscore.board.device import Device
 from kwscore.board.errors import BoardError
 from kwscore.board.golden import GoldenCore
 from kwscore.board.opening import VIRTUAL, open_board, serve
+from kwscore.board.ports import board_name
 from kwscore.board.virtual import VirtualBoard
 from kwscore.constants import HOP
 from kwscore.errors import KWScopeError
@@ -91,6 +92,12 @@ def test_closing_a_board_that_never_came_is_final(tmp_path: Path) -> None:
     engine = open_board(str(tmp_path / "nowhere"), image(DUAL, 1), standby=FixedEngine, may_wait=True)
     engine.close()
     assert engine.client.state is State.CLOSED
+
+
+def test_names_of_virtual_boards_are_taken_in_any_case() -> None:
+    assert [board_name(name) for name in ("SIM", " Rtl ", "/dev/ttyUSB1", "COM5 ")] == [
+        *("sim", "rtl", "/dev/ttyUSB1", "COM5")
+    ]
 
 
 def test_a_slow_line_is_refused_before_anything_is_started() -> None:

@@ -53,7 +53,7 @@ def report_on(bench: Bench, core: GoldenCore, damage: Callable[[bytes], bytes] |
 def test_a_good_board_passes(bench: Bench) -> None:
     report = report_on(bench, GoldenCore(image(DUAL, 1)))
     assert report.equal
-    assert (report.hops, report.results, report.lost, report.first) == (50 + 72, 122, 0, "")
+    assert (report.hops, report.results, report.given, report.lost, report.first) == (50 + 72, 122, 27, 0, "")
     assert report.stats is not None
     assert report.stats.crc_errors == report.stats.gaps == 0
     assert report.rate > 0
@@ -74,6 +74,23 @@ def test_one_wrong_bit_anywhere_is_found(bench: Bench, at: int, field: str) -> N
     assert dict(report.differences) == {field: 1}
     assert field in report.first
     assert "instead of" in report.first
+
+
+def test_a_wrong_network_behind_a_right_front_end_is_told_apart(bench: Bench) -> None:
+    class Wrong(GoldenCore):
+        def features(self, features: bytes, mask: Mask, counters: tuple[int, int]) -> tuple[int, bytes]:
+            return super().features(bytes(len(features)), mask, counters)
+
+    report = report_on(bench, Wrong(image(DUAL, 1)))
+    assert not report.equal
+    assert set(report.differences) == {f"{part} of the network alone" for part in ("logits", "snr", "delta")}
+    assert report.first == "features 0: logits of the network alone"
+
+
+def test_a_lost_answer_of_the_network_alone_is_no_pass(bench: Bench) -> None:
+    report = report_on(bench, GoldenCore(image(DUAL, 1)), FrameFault(Type.RESULT, 122 + 10, drop_frame))
+    assert not report.equal
+    assert (report.given, report.lost, dict(report.differences)) == (10, 1, {})
 
 
 def test_a_lost_result_is_no_pass(bench: Bench) -> None:

@@ -59,7 +59,9 @@ def test_info() -> None:
     assert (told["kind"], told["protocol"], told["model_id"], told["frames_under_way"]) == ("SIM", 1, None, 6)
     assert told["sizes"]["channels"] == 24
     assert told["stats"]["crc_errors"] == 0
-    assert told["counts_cycles"] is False
+    assert (told["counts_cycles"], told["takes_features"]) == (False, True)
+    assert told["build"] is told["clock_hz"] is None, "a program has neither"
+    assert json.loads(kwscope("info", "SIM", "--json").stdout)["kind"] == "SIM"
     assert told["stats"]["max_cycles"] is None
     text = kwscope("info", "sim").stdout
     assert "12 classes" in text
@@ -81,6 +83,7 @@ def test_selftest_of_the_virtual_board() -> None:
     told = json.loads(result.stdout)
     assert told["equal"] is True
     assert told["results"] == told["hops"] == 150
+    assert told["given"] == 27
     assert told["info"]["model_id"] == f"{int(told['info']['model_id'], 16):08x}"
     text = kwscope("selftest", "sim", "--seconds", "1")
     assert text.exit_code == 0
