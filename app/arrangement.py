@@ -14,6 +14,7 @@ from app.theme import scaled
 HANDLE = 4  # px between docks, as the style sheet says
 TABS = 30  # px, a row of tabs at 100 % text size
 MARGIN = 6  # px, rounding
+SETTLED = 200  # ms after which docks stand where they were put
 _SIDES = (Area.SIDE, Area.BEHIND)
 
 
@@ -66,16 +67,19 @@ class Arrangement:
             Qt.DockWidgetArea.RightDockWidgetArea,
         ):
             return
-        column = [
+        column = {
             other
             for other, each in self.docks.items()
             if not each.isHidden() and not each.isFloating() and window.dockWidgetArea(each) is area
-        ]
-        places = {frozenset({other, *self._beside(other)} & set(column)) for other in column}
-        needed = sum(max(map(self._least, place)) + scaled(TABS) * (len(place) > 1) for place in places)
-        mine = next(place for place in places if key in place)
-        lowest = max((other for other in column if other not in mine), key=lambda o: self.docks[o].y(), default=None)
-        if needed > self._room() and lowest is not None:
+        }
+        for _ in column:
+            places = {frozenset({other, *self._beside(other)} & column) for other in column}
+            needed = sum(max(map(self._least, place)) + scaled(TABS) * (len(place) > 1) for place in places)
+            mine = next(place for place in places if key in place)
+            seen = [other for other in column - mine if not self.is_behind(self.docks[other].bar)]
+            if needed <= self._room() or not seen:
+                break
+            lowest = max(seen, key=lambda other: self.docks[other].y())
             for each in mine:
                 window.tabifyDockWidget(self.docks[lowest], self.docks[each])
             dock.raise_()
@@ -217,6 +221,22 @@ class Arrangement:
             self.docks[other].show()
         self._hidden, self.enlarged = [], None
 
+    def sweep(self) -> None:
+        """Empty the tab bars that Qt forgets when docks leave a place that they shared: they would lie over panels."""
+        docks = [dock for dock in self.docks.values() if dock.isVisible() and not dock.isFloating()]
+        groups = [
+            {d.windowTitle() for d in (dock, *self.window.tabifiedDockWidgets(dock)) if not d.isHidden()}
+            for dock in docks
+        ]
+        for bar in self.window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            spot, tabs = bar.geometry().adjusted(0, 2, 0, -2), {bar.tabText(at) for at in range(bar.count())}
+            if bar.isVisible() and (tabs not in groups or any(spot.intersects(dock.geometry()) for dock in docks)):
+                bar.blockSignals(True)
+                while bar.count():
+                    bar.removeTab(0)
+                bar.blockSignals(False)
+                bar.hide()
+
     def place_axis(self) -> None:
         """Time labels stand under the lowest plot of each column of plots (and under each floating one)."""
         for bar in self.window.findChildren(QTabBar):  # made by Qt as panels come to share a place
@@ -233,6 +253,7 @@ class Arrangement:
                 for other, place in spots
             )
             panel.set_axis(not below)
+        QTimer.singleShot(SETTLED, self.window, self.sweep)
 
 
 def _in_front(place: list[str]) -> str:

@@ -63,7 +63,7 @@ class ComparisonPanel(QWidget):
         self.engines: EngineSet | None = None
         self.resources = read_resources()
         self._frame = 0
-        self.setMinimumSize(420, scaled(LEAST))
+        self.setMinimumSize(420, scaled(LEAST, 0.5))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(self.title)
         self.setAccessibleDescription(self.about)
@@ -147,7 +147,7 @@ class ComparisonPanel(QWidget):
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme
         self.setAutoFillBackground(True)
-        self.setMinimumHeight(scaled(LEAST))
+        self.setMinimumHeight(scaled(LEAST, 0.5))
         self.hint.setFont(font(13))
         self.hint.setStyleSheet(f"color: {theme.muted}")
         self.lamp.setFont(font(20))

@@ -38,7 +38,7 @@ class LatencyChart(QWidget):
         super().__init__()
         self.theme = theme
         self.rows: Sequence[Row] = ()
-        self.setMinimumSize(420, scaled(84))
+        self.setMinimumSize(420, scaled(84, 0.4))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Time of a frame, by part")
         self.setToolTip(

@@ -53,7 +53,7 @@ class ReadoutPanel(QWidget):
         self.caption = ""
         self._hint = ""
         self._shown = _NOTHING
-        self.setMinimumSize(220, scaled(LEAST))
+        self.setMinimumSize(220, scaled(LEAST, 0.4))
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAccessibleName("Last word")
@@ -64,7 +64,7 @@ class ReadoutPanel(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme
-        self.setMinimumHeight(scaled(LEAST))
+        self.setMinimumHeight(scaled(LEAST, 0.4))
         self.update()
 
     def set_hint(self, text: str) -> None:
