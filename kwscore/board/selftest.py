@@ -148,7 +148,8 @@ def run(
 ) -> Report:
     """Stream ``audio``, each stream from reset, to a connected board that runs ``image``.
 
-    Every field that the board can send is asked for; then features, where it takes them. Raises BoardLostError when the board is lost on the way.
+    Every field that the board can send is asked for; then features, where it takes them. Raises BoardLostError when the
+    board is lost on the way.
     """
     engine = FixedEngine(image)
     engine.warm_up(progress)
