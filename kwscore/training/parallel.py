@@ -2,8 +2,9 @@
 
 Gradients are summed over gloo, those on a GPU over nccl.
 
-Every process reads the same shards in the same order and takes its share of each batch, so that the sums, and with
-them the weights, are those of a single process up to rounding.
+Every process reads the same shards in the same order and takes its share of each batch, so that the gradients are
+those of a single process up to rounding. AdamW keeps that rounding small; SOAP, which turns into the eigenvectors of
+what it has seen, lets it grow, so that its weights come out as different as those of another seed.
 """
 
 from __future__ import annotations
@@ -45,6 +46,14 @@ class Team:
         sums = torch.tensor(counts, dtype=torch.int64)
         dist.all_reduce(sums)
         return [int(n) for n in sums]
+
+    def mean(self, value: float) -> float:
+        """Mean over all processes."""
+        if self.world == 1:
+            return value
+        sums = torch.tensor([value], dtype=torch.float64)
+        dist.all_reduce(sums)
+        return float(sums) / self.world
 
     def sum_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         """Replace every gradient by its sum over all processes."""

@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,8 @@ class Trainer:
                 partial.write_bytes(data)
                 partial.replace(path)
         except OSError as error:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)  # half a state only takes the room that is missing
             raise KWScopeError(
                 f"The training's state cannot be written to {self.folder} ({error.strerror or error}): make room and "
                 "run the same command again; it goes on after the last epoch that was written."
@@ -267,7 +270,8 @@ class Trainer:
                 self.step += 1
                 self._update_ema()
                 right, total = right + hits, total + count
-                loss_mean += (loss.item() - loss_mean) / min(200, self.step - first)
+                share = loss.item() * self.team.world  # this process has its part of the loss only
+                loss_mean += (share - loss_mean) / min(200, self.step - first)
             rate = (time.monotonic() - began) / (self.step - first)
             report(
                 Progress(
@@ -282,6 +286,7 @@ class Trainer:
             )
         self.epoch += 1
         right, *_ = self.team.total(right)
+        loss_mean = self.team.mean(loss_mean)
         if not self.team.first:
             return
         row = {"epoch": self.epoch, "loss": loss_mean, "train": 100.0 * right / max(total, 1)}

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from kwscore.training.parallel import Team, team
@@ -35,6 +37,9 @@ def test_two_processes_train_the_weights_of_one(tmp_path: Path, repository: Path
     apart = sum(float((first[n] - alone[n]).square().sum()) for n in start) ** 0.5
     moved = sum(float((alone[n] - start[n]).square().sum()) for n in start if not n.startswith("stream_norm")) ** 0.5
     assert apart < 0.05 * moved
+    logs = [json.loads((tmp_path / f"out{n}" / "run" / "log.jsonl").read_text().splitlines()[-1]) for n in (1, 2)]
+    assert logs[0]["loss"] == pytest.approx(logs[1]["loss"], rel=0.01)
+    assert logs[0]["train"] == pytest.approx(logs[1]["train"], abs=1.0)
 
 
 def test_a_process_alone_is_a_team_of_one() -> None:
