@@ -38,12 +38,12 @@ from kwscore.stream.telemetry import Engine
 
 LEAD = 0.5
 """Seconds of a live source before its silence counts: the key that was pressed makes a sound."""
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds of a stored source in which a quiet stretch is looked for: nobody can ask it to be quiet."""
 LEAST_ABOVE_DB = 6.0
 """How far above a silence speech must have been to have been measured."""
 NOTHING_HEARD = "Nothing is heard at the moment: press Start (Space) and calibrate again."
-STOPPED = "The source stopped in the middle of the silence: start it and calibrate again."
+STOPPED = "The source stopped after {collected:.1f} of {seconds:g} s of silence: start it and calibrate again."
 _FIXED = {
     "integer": "The integer engine's constants were quantised together with its weights, so that it stays equal to the "
     "FPGA bit for bit.",
@@ -240,9 +240,9 @@ class Calibration:
     # -- what happens -----------------------------------------------------------------------------------------
 
     def stopped(self) -> None:
-        """Nothing is heard any more."""
-        if self.measuring:
-            self._refuse(STOPPED)
+        """Nothing is heard any more, or from another source."""
+        if self.measuring and self.silence is not None:
+            self._refuse(STOPPED.format(collected=self.silence.collected, seconds=self.silence.seconds))
 
     def noise_is(self, label: str) -> None:
         """The mixed-in noise is this one from now on; empty: none."""
@@ -257,8 +257,7 @@ class Calibration:
     def source_is(self, choice: Choice) -> None:
         """This source is heard from the next sample on. A silence of another one says nothing about it."""
         known, self._choice = self._choice, choice
-        if self.measuring:
-            self._refuse(STOPPED)
+        self.stopped()
         setting = self.setting
         if known is None or known == choice or setting is None:
             return

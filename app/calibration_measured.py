@@ -39,6 +39,9 @@ EFFECTS = {
         "NanoMamba-Matched-DualPCEN-v2-SSMv2", 4505, 84.8, Change(-0.1, "0.58"), Change(-0.9, "2e-4"),
         Change(-0.3, "0.02"), +0.3,
     ),
+    "f6503825e6a6": Effect(
+        "NC-SSM", 4505, 83.219, Change(-0.178, "0.57"), Change(-3.374, "2e-15"), Change(+0.266, "0.29"), -1.110
+    ),
 }  # fmt: skip
 """By the hash of the weights that were measured; the first is the standard network."""
 

@@ -20,6 +20,8 @@ WARM_UP = 50
 """Frames after a reset whose answers say nothing yet."""
 MOVED_DB = 6.0
 """Below this change of level before the mixer, what a network hears in mixed-in noise is that noise."""
+CHANGED_HOPS = 5
+"""Hops with and hops without mixed-in noise from which on it came or went in the middle."""
 DIGITAL_SHARE = 0.5
 """Share of hops of nothing but zeros from which on no microphone is behind it."""
 
@@ -62,13 +64,12 @@ class Silence:
 
     def _begin(self) -> None:
         self._meter, self._room = NoiseMeter(), NoiseMeter()
-        self._mixed = False
         self._left = self._wanted
-        self._speech = self._hops = self._empty = 0
+        self._speech = self._hops = self._empty = self._mixed = 0  # hops
         self._word = ""
         self.disturbance = ""
         """Why it is no silence so far, a sentence; it is collected to its end all the same."""
-        self._rest = np.zeros(0, np.int16)
+        self._rest = np.zeros((2, 0), np.int16)  # samples of the hop that is being filled, and the same without noise
 
     @property
     def progress(self) -> float:
@@ -133,16 +134,18 @@ class Silence:
             self.start = batch.position + skipped
         self._meter.add(samples)
         self._room.add(clean)
-        self._mixed = self._mixed or not np.array_equal(clean, samples)
         self._left -= len(samples)
-        self._count_zeros(samples)
+        self._count_hops(np.stack((samples, clean)))
 
-    def _count_zeros(self, samples: NDArray[np.int16]) -> None:
-        waiting = np.concatenate((self._rest, samples))
-        hops = len(waiting) // HOP
-        self._empty += int((~waiting[: hops * HOP].reshape(hops, HOP).any(1)).sum())
+    def _count_hops(self, both: NDArray[np.int16]) -> None:
+        """Hops of nothing but zeros, and hops with noise mixed in. ``both``: (2, n) as heard, and without the noise."""
+        waiting = np.concatenate((self._rest, both), axis=1)
+        hops = waiting.shape[1] // HOP
+        heard, clean = waiting[:, : hops * HOP].reshape(2, hops, HOP)
+        self._empty += int((~heard.any(1)).sum())
+        self._mixed += int((heard != clean).any(1).sum())
         self._hops += hops
-        self._rest = waiting[hops * HOP :]
+        self._rest = waiting[:, hops * HOP :]
 
     def _judge(self, batch: Batch) -> None:
         answers = [row for row, t in zip(batch.posteriors, batch.telemetry, strict=True) if t.frame >= WARM_UP]
@@ -171,6 +174,8 @@ class Silence:
         if not room.steady:
             change = f"The level changed by {room.change_db:.0f} dB, as if somebody had spoken or knocked"
             return f"{change}: keep quiet and calibrate again."
+        if min(self._mixed, self._hops - self._mixed) >= CHANGED_HOPS:
+            return "Noise began or ended in the middle: calibrate again where it goes on."
         if self._speech * HOP >= SPEECH_SECONDS * SAMPLE_RATE and own:
             return "It sounded like speech to the network: keep quiet and calibrate again."
         return ""

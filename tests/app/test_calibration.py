@@ -7,18 +7,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel
 
 from app import settings as store
-from app.calibration import LEAD, NOTHING_HEARD, STOPPED, Calibration
+from app.calibration import LEAD, NOTHING_HEARD, Calibration, why_fixed
 from app.calibration_dialog import CalibrationDialog
 from app.calibration_feature import CalibrationFeature
 from app.calibration_measured import caption
 from app.session_recording import Recording
 from app.sources import MICROPHONE, Choice
 from app.window import MainWindow
+from kwscore.audio.file import FileSource
 from kwscore.audio.source import SourceState, SourceStatus
 from kwscore.constants import SAMPLE_RATE
 from kwscore.models.calibration import DEFAULT_CALIBRATION, values_for_snr
@@ -28,6 +30,7 @@ from kwscore.session.reader import Session
 from kwscore.session.replay import verify
 from kwscore.stream import StreamEngine
 from kwscore.stream.calibrator import NoiseMeter
+from kwscore.stream.deferred import DeferredEngine
 from kwscore.stream.runner import Batch
 from tests.app.conftest import OpenWindow
 from tests.app.fakes import Device, LoudnessEngine, loads
@@ -294,9 +297,62 @@ def test_what_interrupts_the_silence_is_said(open_window: OpenWindow, qtbot: Any
     else:
         window.listen_to(Choice("mic", "Fake: other"))
     qtbot.waitUntil(lambda: bool(calibration(window).refusal))
-    said = {"reset": "Listening began anew", "noise": "mixed-in noise was changed"}.get(how, STOPPED)
+    said = {"reset": "Listening began anew", "noise": "mixed-in noise was changed"}.get(
+        how, "The source stopped after "
+    )
     assert said in calibration(window).refusal
     qtbot.waitUntil(lambda: said in dialog(window).sentence.text())
+
+
+def test_a_file_is_searched_for_quiet_and_may_be_too_short(open_window: OpenWindow, qtbot: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    sound = 0.002 * rng.standard_normal(9 * SAMPLE_RATE)
+    for second in (1, 2, 3, 4):
+        sound[second * SAMPLE_RATE : second * SAMPLE_RATE + 8000] += 0.3 * np.sin(np.arange(8000) / 5)
+    path = tmp_path / "words.wav"
+    soundfile.write(path, sound, SAMPLE_RATE)
+
+    now = [0.0]
+    engine = Tuned()
+    window = open_window(
+        Choice("file", str(path)),
+        build_source=lambda choice: FileSource(choice.value, clock=lambda: now[0]),
+        load_engine=loads(engine),
+    )
+    for seconds, outcome in ((2, ""), (8, "The source stopped after 4")):
+        window.set_preference("calibration_seconds", seconds)
+        qtbot.mouseClick(window.toolbar.run_button, LEFT)
+        qtbot.waitUntil(lambda: window.controller.running)
+        now[0] += 1.5
+        qtbot.waitUntil(lambda: 140 < window.feed.end < 150)
+        press(qtbot, window, Qt.Key.Key_K)
+        now[0] += 2.0
+        qtbot.waitUntil(lambda: dialog(window).state.text().startswith("Waiting for quiet"))
+        now[0] += 6.0
+        qtbot.waitUntil(lambda: not window.controller.running and not calibration(window).measuring)
+        assert calibration(window).refusal.startswith(outcome)
+        assert bool(calibration(window).refusal) is bool(outcome)
+    setting = calibration(window).setting
+    assert setting is not None
+    assert (setting.heard, round(setting.noise.level_dbfs)) == ("words.wav", -54)
+    assert setting.noise.steady
+    assert engine.calibrated is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("FixedEngine", "quantised"), ("BoardEngine", "memory image"), ("WindowEngine", "exactly as it was published")],
+)
+def test_every_engine_that_is_fixed_says_why(name: str, reason: str) -> None:
+    engine = type(name, (LoudnessEngine,), {})()
+    assert reason in why_fixed(engine)
+    deferred = DeferredEngine(engine)  # as a board, or a second network in window mode
+    try:
+        assert reason in why_fixed(deferred)
+    finally:
+        deferred.close()
+    assert why_fixed(LoudnessEngine("Mine")) == "Mine has fixed constants."
+    assert why_fixed(Tuned()) == ""
 
 
 def test_escape_the_key_and_the_link_cancel(open_window: OpenWindow, qtbot: Any) -> None:

@@ -134,6 +134,16 @@ def test_mixed_in_noise_is_not_the_users_speech() -> None:
     assert "“yes”" in untouched.refusal
 
 
+def test_noise_that_begins_in_the_middle_is_no_steady_noise() -> None:
+    room, noise = hiss(2.0), hiss(2.0, 0.1, seed=1)
+    noise[: SECOND // 2] = 0
+    mixed = np.asarray(room + noise, np.int16)
+    assert "began or ended" in heard(Silence(1.0), batches(mixed, clean=room)).refusal
+    silence = heard(Silence(1.0, patience=30.0), batches(mixed, 16_000, clean=room))  # a stored one, in large pieces
+    assert silence.refusal == ""
+    assert silence.profile().steady
+
+
 def test_digital_silence_and_a_gate() -> None:
     assert "Digital silence" in heard(Silence(1.0), batches(np.zeros(SECOND, np.int16))).refusal
     gated = hiss(1.0, 0.0005)
