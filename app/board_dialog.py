@@ -255,7 +255,7 @@ class BoardDialog(QDialog):
 
     def _refuse(self, sentence: str) -> None:
         """Why the port that is named cannot be used, below its name."""
-        self.refusal.setText(words.here(sentence))
+        self.refusal.setText(sentence)
         self.refusal.setVisible(bool(sentence))
 
     def _say(self, sentence: str, good: bool | None = None) -> None:
@@ -304,7 +304,7 @@ class BoardDialog(QDialog):
         self.lamp.setStyleSheet(f"color: {colour}")
         self.lamp.setText(_LAMPS[status.lamp])
         self.state.setText(self.busy or (f"{status.port}: {status.words}" if status.port else "No board is connected"))
-        self.reason.setText(words.here(status.reason))
+        self.reason.setText(status.reason)
         self.reason.setVisible(bool(status.reason))
         self.bar.setVisible(bool(self.busy))
         for button, on in (

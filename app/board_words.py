@@ -30,11 +30,6 @@ def host_counters(status: BoardStatus) -> str:
     )
 
 
-def here(sentence: str) -> str:
-    """A sentence that sends its reader to the terminal, for one who has the list before him."""
-    return sentence.replace("pick one that `kwscope board list` shows", "pick one from the list")
-
-
 def selftest(report: Report | None) -> str:
     """A selftest in a few sentences."""
     if report is None:

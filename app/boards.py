@@ -78,6 +78,8 @@ class Boards:
             self._opening = port
             try:
                 return self._open(port, network, progress)
+            except KWScopeError as error:
+                raise KWScopeError(in_window(str(error))) from error
             finally:
                 self._opening = ""
 
@@ -141,9 +143,14 @@ class Boards:
         client = engine.client
         lamp, words = _WORDS[client.state]
         return BoardStatus(
-            key[0], lamp, words, client.reason, engine.name, client.info, client.baud, client.lost_results,
+            key[0], lamp, words, in_window(client.reason), engine.name, client.info, client.baud, client.lost_results,
             client.link_errors, client.reconnections, engine.filled,
         )  # fmt: skip
+
+
+def in_window(sentence: str) -> str:
+    """A sentence that sends its reader to the terminal, for one who looks at the window."""
+    return sentence.replace("pick one that `kwscope board list` shows", "pick another one in the board dialog (B)")
 
 
 def open_board(port: str, network: str, progress: Progress, baud: int = DEFAULT_BAUD) -> BoardEngine:

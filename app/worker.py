@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.boards import in_window
 from app.engines import EngineSet
 from kwscore.audio.source import Source
 from kwscore.constants import HOP, SAMPLE_RATE
@@ -236,7 +237,7 @@ class Worker(threading.Thread):
             return
         self._absent = absent
         goes_on = "" if "engine" not in absent else " The integer engine in software goes on in its place."
-        said = " ".join(dict.fromkeys(absent.values()))
+        said = in_window(" ".join(dict.fromkeys(absent.values())))
         self.events.append(Notice("board", f"{said}{goes_on}" if said else "", "warning"))
 
     @staticmethod

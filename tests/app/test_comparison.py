@@ -12,10 +12,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog
 
-from app import board_words as words
 from app import settings as store
 from app.board_dialog import BoardDialog
-from app.boards import BoardStatus
+from app.boards import Boards, BoardStatus
 from app.engine_menu import EngineFeature
 from app.engines import EngineChoice, EngineSet, Kind, Reference
 from app.history_feed import HistoryFeed
@@ -26,10 +25,11 @@ from app.sources import MICROPHONE
 from app.theme import LIGHT
 from app.window import MainWindow
 from kwscore.board.client import BoardClient
-from kwscore.board.errors import BoardError
+from kwscore.board.engine import BoardEngine
 from kwscore.board.ports import Port
 from kwscore.board.selftest import Report, Spread
 from kwscore.board.virtual import VirtualBoard
+from kwscore.errors import KWScopeError
 from kwscore.stream.comparison import Comparison
 from kwscore.stream.deferred import DeferredEngine
 from tests.app.conftest import OpenWindow
@@ -275,12 +275,13 @@ def test_the_dialog_says_why_a_port_does_not_open(open_window: OpenWindow, qtbot
     assert [item.text()[:3] for item in dialog.list.selectedItems()] == ["rtl"]
 
 
-def test_who_has_the_list_before_him_is_not_sent_to_the_terminal() -> None:
-    sentence = "There is no port COM7: plug the board in, or pick one that `kwscope board list` shows."
-    assert words.here(sentence) == "There is no port COM7: plug the board in, or pick one from the list."
-    with pytest.raises(BoardError) as refused:
-        BoardClient("/dev/no-such-port").connect()
-    assert "kwscope" not in words.here(str(refused.value))
+def test_who_looks_at_the_window_is_not_sent_to_the_terminal() -> None:
+    boards = Boards(lambda port, network, progress: BoardEngine(port))
+    with pytest.raises(KWScopeError) as refused:
+        boards.engine("/dev/no-such-port", "", print)
+    assert str(refused.value) == (
+        "There is no port /dev/no-such-port: plug the board in, or pick another one in the board dialog (B)."
+    )
 
 
 # -- the panels -----------------------------------------------------------------------------------------------
