@@ -61,7 +61,13 @@ def write_files(files: Mapping[str, str], folder: Path) -> list[Path]:
     """Write text files, each beside and renamed. Raises KWScopeError where that is not possible."""
     written = []
     for name, text in files.items():
-        with writing(folder / name) as part:
+        path, part = folder / name, folder / f"{name}.part"
+        try:
             part.write_text(text, encoding="ascii")
-        written.append(folder / name)
+            os.replace(part, path)
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink()
+            raise KWScopeError(f"The file {path} cannot be written: {error.strerror or error}.") from error
+        written.append(path)
     return written
