@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kwscore.constants import LABELS
+from kwscore.constants import LABELS, WORDS
 from kwscore.evaluation.events import EventScore
 from kwscore.evaluation.grid import Result, slug
 from kwscore.evaluation.plot_style import INK, floor_of, new_figure, quiet, save, style_of
 from kwscore.evaluation.report import wilson
-from kwscore.evaluation.snr_plot import plot_snr
+from kwscore.evaluation.snr_plot import FEW, plot_snr
 
 
 def plot_confusion(result: Result, path: Path) -> Path:
@@ -45,7 +45,9 @@ def plot_confusion(result: Result, path: Path) -> Path:
 
 
 def plot_classes(results: Sequence[Result], path: Path, title: str) -> Path:
-    """Recall of every class with its 95 % interval, one mark a network."""
+    """Recall of every class with its 95 % interval, one mark a network; of more than five networks a map of figures."""
+    if len(results) > FEW:
+        return _class_map(results, path, title)
     figure = new_figure(8.4, 3.6)
     axes = figure.subplots()
     spread = np.linspace(-0.28, 0.28, len(results)) if len(results) > 1 else np.zeros(1)
@@ -70,6 +72,32 @@ def plot_classes(results: Sequence[Result], path: Path, title: str) -> Path:
     axes.grid(visible=False, axis="x")
     if len(results) > 1:
         figure.legend(loc="outside lower center", ncols=min(4, len(results)), fontsize=8, frameon=False)
+    return save(figure, path)
+
+
+def _class_map(results: Sequence[Result], path: Path, title: str) -> Path:
+    """A row a network, smallest first, a column a class, the recall written in; the last column is the whole."""
+    ordered = sorted(results, key=lambda r: r.unit.network.parameters or 0)
+    counts = [r.confusion for r in ordered]
+    share = [[*np.diag(c) / np.maximum(c.sum(1), 1), np.trace(c) / max(c.sum(), 1)] for c in counts]
+    image = 100 * np.array(share)
+    figure = new_figure(9.2, 0.3 * len(ordered) + 1.5)
+    axes = figure.subplots()
+    low = floor_of(image.min())
+    axes.imshow(image, cmap="cividis", vmin=low, vmax=100, aspect="auto")
+    for (i, j), value in np.ndenumerate(image):
+        colour = "black" if value > low + 0.55 * (100 - low) else "white"
+        axes.text(j, i, f"{value:.1f}", ha="center", va="center", fontsize=7, color=colour)
+    axes.axvline(len(LABELS) - 0.5, color="white", linewidth=3)
+    axes.set_xticks(range(len(LABELS) + 1), [*LABELS, "all"], fontsize=8, color=INK)
+    axes.set_yticks(range(len(ordered)), [r.unit.network.name for r in ordered], fontsize=8, color=INK)
+    axes.tick_params(length=0)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    bounds = [wilson(int(c[i, i]), int(c[i].sum())) for c in counts for i in range(len(WORDS))]
+    widest = max(high - low for low, high in bounds)
+    axes.set_title(f"recall, %: {title}", fontsize=9, color=INK, loc="left")
+    axes.set_xlabel(f"95 % intervals of a word: up to {widest / 2:.1f} points to either side", fontsize=8, color=INK)
     return save(figure, path)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwscore.columns import columns
-from kwscore.constants import LABELS
+from kwscore.constants import LABELS, SILENCE, UNKNOWN
 from kwscore.evaluation.accuracy import Score
 from kwscore.evaluation.grid import Result, slug, write_text
 
@@ -34,7 +34,10 @@ def wilson(correct: int, total: int, z: float = Z95) -> tuple[float, float]:
 
 
 def row(result: Result) -> dict[str, Any]:
-    """The figures of one result as plain values; ``low`` and ``high`` bound the accuracy with 95 % confidence."""
+    """The figures of one result as plain values, None where a class has no clips.
+
+    ``low`` and ``high`` bound the accuracy with 95 % confidence.
+    """
     unit, confusion = result.unit, result.confusion
     score = Score(unit.condition.name, confusion)
     low, high = wilson(int(np.trace(confusion)), score.clips)
@@ -49,10 +52,13 @@ def row(result: Result) -> dict[str, Any]:
             "high": round(bounds[1], 2),
         }
     noise = unit.condition.noise or None
+    parts = (("words", slice(0, SILENCE)), ("silence", SILENCE), ("unknown", UNKNOWN))
+    absent = {name: None for name, rows in parts if not confusion[rows].any()}
     return {
         "network": unit.network.name,
         "model_hash": unit.network.model_hash,
         **score.as_dict(),
+        **absent,
         "low": round(low, 2),
         "high": round(high, 2),
         "noise": noise,
@@ -79,9 +85,7 @@ def table(results: Sequence[Result]) -> list[tuple[str, ...]]:
                 str(v["clips"]),
                 f"{v['accuracy']:.1f}",
                 f"{v['low']:.1f} - {v['high']:.1f}",
-                f"{v['words']:.1f}",
-                f"{v['silence']:.1f}",
-                f"{v['unknown']:.1f}",
+                *("-" if v[part] is None else f"{v[part]:.1f}" for part in ("words", "silence", "unknown")),
             )
         )
     return rows

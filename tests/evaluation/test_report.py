@@ -18,7 +18,7 @@ from kwscore.evaluation.events import Detection, Utterance, score_events
 from kwscore.evaluation.grid import Result, Unit
 from kwscore.evaluation.noisy import Condition, grid
 from kwscore.evaluation.packed import PackedNetwork
-from kwscore.evaluation.plots import plot_det, write_plots
+from kwscore.evaluation.plots import plot_classes, plot_det, write_plots
 from kwscore.evaluation.report import as_csv, classes_table, row, table, wilson, write_tables
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -96,6 +96,8 @@ def test_empty_classes_do_not_divide(tmp_path: Path) -> None:
     result.confusion[:11] = 0
     assert classes_table(result.confusion)[1][2] == "-"
     assert row(result)["classes"]["yes"]["accuracy"] is None
+    assert (row(result)["words"], row(result)["silence"]) == (None, None)
+    assert table([result])[1][-3:] == ("-", "-", "75.0")
     write_tables(tmp_path, [result], {})
     write_plots(tmp_path, [result], "")
 
@@ -110,6 +112,15 @@ def test_plots_are_pictures(tmp_path: Path) -> None:
     made.append(plot_det({"a": [(0.3, score), (0.5, score)]}, tmp_path / "det.png", 0.5, "one word"))
     assert all(p.read_bytes().startswith(PNG) and p.stat().st_size > 5000 for p in made)
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_many_networks_make_a_map_of_figures(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    some = [_result(name, Condition()) for name in "abcdef"]
+    some[0].confusion[3] = 0  # a class without clips
+    path = plot_classes(some, tmp_path / "recall.png", "clean")
+    assert path.read_bytes().startswith(PNG)
+    assert path.stat().st_size > 20_000
 
 
 def test_without_matplotlib_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
