@@ -47,7 +47,8 @@ class Counts:
     ``confusion``   (12, 12) [true class, answer at the end of the clip or word].
     ``events``      {"words", "hits", "misses", "false_accepts", "confusions", "samples", "by_word"}, or None.
     ``latencies``   ms from the end of each word found to its detection, where ends are known.
-    ``hop_us``      median time of one hop: on this machine, or as the board counts its cycles.
+    ``hop_us``      median time of one hop: on this machine, or as the board counts its cycles (counts it
+                    none: the round trip).
     ``lost``        hops that a board lost on the line, or heard as zeros.
     """
 
