@@ -73,8 +73,8 @@ def listen(
     goes, to its end. Times are on the clock of the samples, from the first one. A file that is cut short or damaged is
     heard as far as it goes; that is said on stderr, and the exit status is then 1.
 
-    With --board the network runs on a board; while that is lost the integer engine goes on, and the board is taken back
-    by itself.
+    With --board the network runs on a board; while that is lost, or not there yet, the integer engine goes on, and the
+    board is taken by itself when it can be.
 
     With --calibrate the network's constants follow the noise of the first SECONDS and the SNR of the words heard since.
     It is off by default because it was measured to cost accuracy (docs/calibration.md).
