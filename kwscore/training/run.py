@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from kwscore.data.clip_shards import ClipStore
 from kwscore.data.material import data_key, load_material, tell_skipped
 from kwscore.data.shards import ShardStore, Store
+from kwscore.data.speech_commands import Corpus, find_corpus
 from kwscore.data.streams import StreamRecipe
 from kwscore.data.validation import CONDITIONS, load_validation
 from kwscore.errors import KWScopeError
@@ -96,9 +97,14 @@ def make_shards(store: Store, indices: Iterable[int]) -> None:
 
 
 def card(
-    recipe: TrainingRecipe, net: NanoMamba | CnnBaseline, scores: list[Score], device: torch.device | str = "cpu"
+    recipe: TrainingRecipe,
+    net: NanoMamba | CnnBaseline,
+    scores: list[Score],
+    device: torch.device | str = "cpu",
+    corpus: Corpus | None = None,
 ) -> dict[str, Any]:
-    """What a checkpoint says about itself."""
+    """What a checkpoint says about itself; ``corpus``: what it was trained on."""
+    clips = {split: len(corpus.select(split)) for split in ("train", "validation")} if corpus else {}
     return {
         "network": recipe.name,
         "schedule": net.schedule,
@@ -106,7 +112,8 @@ def card(
         "recipe": json.loads(json.dumps(asdict(recipe))),
         "seed": recipe.seed,
         "data": {
-            "speech_commands": "Speech Commands v0.02 (P. Warden, arXiv:1804.03209, CC BY 4.0), Opus-coded subset",
+            "speech_commands": "Speech Commands v0.02 (P. Warden, arXiv:1804.03209, CC BY 4.0)",
+            "clips": clips,
             "streams": recipe.pool * 256,
             "visits": recipe.epochs,
         },
@@ -170,7 +177,7 @@ def train_network(
         if not members.first:
             return net, []
     scores = evaluate(net, validation.mix, CLIP_CONDITIONS if recipe.baseline else tuple(CONDITIONS), say)
-    save_checkpoint(net, out / f"{recipe.name}.safetensors", card(recipe, net, scores, place))
+    save_checkpoint(net, out / f"{recipe.name}.safetensors", card(recipe, net, scores, place, find_corpus(data_dir)))
     return net, scores
 
 

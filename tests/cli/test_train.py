@@ -33,6 +33,7 @@ def test_train_leaves_a_checkpoint_with_its_card(corpus: Path, tmp_path: Path) -
     net = load_model(tmp_path / "run" / "NanoMamba-Tiny-DualPCEN.safetensors")
     assert net.card is not None
     assert net.card["seed"] == 7
+    assert net.card["data"]["clips"] == {"train": 56, "validation": 28}, "what it was trained on, not what we have"
     assert net.card["recipe"]["epochs"] == 2
     assert net.card["validation"] == rows
     assert "CC BY 4.0" in net.card["data"]["speech_commands"]
