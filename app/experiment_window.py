@@ -32,6 +32,7 @@ from app.theme import Theme, font
 from kwscore.errors import KWScopeError
 from kwscore.experiment.example import save_plan
 from kwscore.experiment.plan import Plan, load_plan
+from kwscore.files import beside
 from kwscore.stream.detection import DetectionSettings
 
 PLANS = "Experiments (*.toml *.json)"
@@ -284,9 +285,8 @@ class ExperimentWindow(QWidget):
         try:
             target.mkdir(parents=True, exist_ok=True)
             for file in files:
-                partial = target / (file.name + ".part")
-                shutil.copyfile(file, partial)
-                partial.replace(target / file.name)
+                with beside(target / file.name) as part:
+                    shutil.copyfile(file, part)
         except OSError as error:
             self._say(f"{target} cannot be written ({error.strerror or error}): choose another folder.", "bad")
             return

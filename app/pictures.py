@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kwscore.files import beside
+
 if TYPE_CHECKING:
     from PySide6.QtGui import QImage
     from PySide6.QtWidgets import QWidget
@@ -144,13 +146,11 @@ def _save(widget: QWidget, path: Path) -> None:
     from PySide6.QtGui import QImage
 
     few = _reduced(widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB32))
-    beside = path.with_name(path.name + ".part")
-    if not few.save(str(beside), "PNG", 0):  # type: ignore[call-overload]  # the stub wants bytes, Qt a str
-        raise SystemExit(f"{path} cannot be written")
-    if beside.stat().st_size > LIMIT:
-        beside.unlink()
-        raise SystemExit(f"{path} would have more than {LIMIT} bytes")
-    beside.replace(path)
+    with beside(path) as part:
+        if not few.save(str(part), "PNG", 0):  # type: ignore[call-overload]  # the stub wants bytes, Qt a str
+            raise SystemExit(f"{path} cannot be written")
+        if part.stat().st_size > LIMIT:
+            raise SystemExit(f"{path} would have more than {LIMIT} bytes")
 
 
 def _reduced(image: QImage) -> QImage:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from PySide6.QtCore import QByteArray
 from app.preferences import preference, preferences_of
 from app.zoom import PITCHES
 from kwscore.errors import KWScopeError
+from kwscore.files import beside, writing
 from kwscore.stream.detection import DetectionSettings
 
 VERSION = 1
@@ -224,14 +224,8 @@ def export(settings: Settings, path: Path) -> None:
     """Write the preferences, the layout and the detection settings as a file for ``read_export``, beside and renamed.
     Raises KWScopeError when it cannot be written."""
     kept = {name: getattr(settings, name) for name in (*(row.name for row in PREFERENCES), *CARRIED)}
-    beside = path.with_name(path.name + ".part")
-    try:
-        beside.write_text(json.dumps({EXPORT_KEY: VERSION, **kept}, indent=1) + "\n", encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise KWScopeError(f"{path} cannot be written ({_reason(error)}): choose another folder.") from error
+    with writing(path) as part:
+        part.write_text(json.dumps({EXPORT_KEY: VERSION, **kept}, indent=1) + "\n", encoding="utf-8")
 
 
 def read_export(path: Path) -> dict[str, Any]:
@@ -282,13 +276,12 @@ def save(settings: Settings, folder: Path | None = None) -> str:
     """Write beside and rename; return an empty string, or a sentence that says why nothing was saved."""
     where = folder or config_folder()
     path = where / FILE
-    beside = where / (FILE + ".part")
     try:
         where.mkdir(parents=True, exist_ok=True)
         if _newer(path):
             return f"{path} belongs to a newer KWScope; settings are not saved."
-        beside.write_text(json.dumps({"version": VERSION, **asdict(settings)}, indent=1) + "\n", encoding="utf-8")
-        beside.replace(path)
+        with beside(path) as part:
+            part.write_text(json.dumps({"version": VERSION, **asdict(settings)}, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         return _cannot(where, error)
     return ""
@@ -297,11 +290,11 @@ def save(settings: Settings, folder: Path | None = None) -> str:
 def probe(folder: Path | None = None) -> str:
     """Whether ``save`` could write: an empty string or its sentence, known at the start rather than at the end."""
     where = folder or config_folder()
-    beside = where / (FILE + ".part")
+    part = where / (FILE + ".part")
     try:
         where.mkdir(parents=True, exist_ok=True)
-        beside.write_text("")
-        beside.unlink()
+        part.write_text("")
+        part.unlink()
     except OSError as error:
         return _cannot(where, error)
     return ""

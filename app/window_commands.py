@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +30,7 @@ from app.timeline import Timeline
 from app.toolbar import ToolBar
 from app.zoom import PITCHES, nearest
 from kwscore.errors import KWScopeError
+from kwscore.files import beside
 from kwscore.stream.detection import DetectionSettings
 
 if TYPE_CHECKING:
@@ -374,17 +374,14 @@ class WindowCommands(QMainWindow):
 
     def save_picture(self, path: Path) -> bool:
         """Save the window as PNG, written beside and renamed; trouble becomes a message and False."""
-        beside = path.with_name(path.name + ".part")
-        if self.grab().save(str(beside), "PNG"):
-            try:
-                beside.replace(path)
-                return True
-            except OSError:
-                pass
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-        self.notify("picture", f"The picture {path} cannot be written: choose another folder.")
-        return False
+        try:
+            with beside(path) as part:
+                if not self.grab().save(str(part), "PNG"):
+                    raise OSError
+        except OSError:
+            self.notify("picture", f"The picture {path} cannot be written: choose another folder.")
+            return False
+        return True
 
 
 def _with_suffix(name: str, suffix: str) -> Path:

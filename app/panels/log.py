@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QHeaderView, QMenu, QTableView
 
 from app.panels.listing import ListPanel
 from app.theme import Theme
+from kwscore.files import beside
 
 LIMIT = 5000  # rows; the oldest go first
 
@@ -192,9 +193,8 @@ class LogPanel(ListPanel):
 
     def write_csv(self, path: Path) -> None:
         """Write all rows beside ``path`` and rename. Raises OSError."""
-        beside = path.with_name(path.name + ".part")
-        beside.write_text(self.model.as_csv(), encoding="utf-8")
-        beside.replace(path)
+        with beside(path) as part:
+            part.write_text(self.model.as_csv(), encoding="utf-8")
 
     def _changed(self) -> None:
         count = len(self.model.rows)

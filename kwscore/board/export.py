@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from kwscore.board.sources import rtl_module
 from kwscore.errors import KWScopeError
+from kwscore.files import make_folder, writing
 from kwscore.fixed.calibrate import load_image
 from kwscore.fixed.image import SUFFIX, Image
 
@@ -39,10 +38,7 @@ def export_fpga(
     image = load_image(name, fresh=True, progress=progress)
     files = {} if image_only else _rtl_files(image)
     folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise KWScopeError(f"The folder {folder} cannot be made: {error.strerror or error}.") from error
+    make_folder(folder)
     path = image.save(folder / f"{image.name}{SUFFIX}")
     return Exported(image, path, tuple(write_files(files, folder)))
 
@@ -61,13 +57,7 @@ def write_files(files: Mapping[str, str], folder: Path) -> list[Path]:
     """Write text files, each beside and renamed. Raises KWScopeError where that is not possible."""
     written = []
     for name, text in files.items():
-        path, part = folder / name, folder / f"{name}.part"
-        try:
+        with writing(folder / name) as part:
             part.write_text(text, encoding="ascii")
-            os.replace(part, path)
-        except OSError as error:
-            with suppress(OSError):
-                part.unlink()
-            raise KWScopeError(f"The file {path} cannot be written: {error.strerror or error}.") from error
-        written.append(path)
+        written.append(folder / name)
     return written

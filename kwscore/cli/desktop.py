@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from kwscore.errors import KWScopeError
+from kwscore.files import beside
 from kwscore.resources import resource
 
 ENTRY = Path("applications", "kwscope.desktop")
@@ -98,9 +99,8 @@ def _quoted(word: str) -> str:
 def _write(path: Path, content: bytes) -> None:
     """Beside and renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    beside.write_bytes(content)
-    beside.replace(path)
+    with beside(path) as part:
+        part.write_bytes(content)
 
 
 def _refresh(where: Path) -> None:

@@ -16,8 +16,8 @@ from torch import Tensor
 from kwscore.data.augment import from_pcm
 from kwscore.data.shards import read_arrays, write_arrays
 from kwscore.data.validation import CONDITIONS, ValidationMix
-from kwscore.errors import KWScopeError
 from kwscore.evaluation.accuracy import Score, score
+from kwscore.files import make_folder
 from kwscore.models.cnn import CnnBaseline
 from kwscore.models.network import NanoMamba
 
@@ -65,12 +65,7 @@ class Cache(ABC):
 
     def __init__(self, mix: ValidationMix, folder: Path, front_end: Any):
         self.mix, self.folder, self.front_end = mix, folder, front_end
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise KWScopeError(
-                f"The cache {folder} cannot be made ({error.strerror or error}): choose another with --cache."
-            ) from None
+        make_folder(folder, "choose another with --cache")
 
     def get(self, condition: str) -> dict[str, NDArray[Any]]:
         """The features of a condition by name, (n, T, 40) each."""

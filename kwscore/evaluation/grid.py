@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -26,6 +25,7 @@ from kwscore.errors import KWScopeError
 from kwscore.evaluation.noisy import Condition, streams
 from kwscore.evaluation.packed import PackedNetwork
 from kwscore.evaluation.sets import EvaluationSet
+from kwscore.files import writing
 
 BATCH = 64
 _CODE = ("models", "evaluation/noisy.py", "evaluation/sets.py", "audio/noise.py", "audio/mixing.py", "data")
@@ -184,13 +184,6 @@ def _write(path: Path, key: dict[str, Any], confusion: NDArray[np.int64]) -> Non
 
 def write_text(path: Path, text: str) -> None:
     """Write beside and rename. Raises KWScopeError naming the file where it cannot be written."""
-    partial = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise KWScopeError(
-            f"{path} cannot be written ({error.strerror or error}); make room or choose another folder, "
-            "and run again: what is finished is kept."
-        ) from None
+    remedy = "make room or choose another folder, and run again: what is finished is kept"
+    with writing(path, remedy, parents=True) as part:
+        part.write_text(text, encoding="utf-8")

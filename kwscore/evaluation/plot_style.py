@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kwscore.errors import KWScopeError
+from kwscore.files import writing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,13 +55,8 @@ def quiet(axes: Axes) -> None:
 
 def save(figure: Figure, path: Path) -> Path:
     """Write beside and rename. Raises KWScopeError naming the file."""
-    partial = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(partial, format="png")
-        os.replace(partial, path)
-    except OSError as error:
-        raise KWScopeError(f"The plot {path} cannot be written ({error.strerror or error}).") from None
+    with writing(path, parents=True) as part:
+        figure.savefig(part, format="png")
     return path
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +12,7 @@ import numpy as np
 import kwscore
 from kwscore.constants import HOP, LABELS, SAMPLE_RATE, WINDOW
 from kwscore.errors import KWScopeError
+from kwscore.files import writing
 from kwscore.models.checkpoint import model_hash
 from kwscore.models.config import CnnConfig, NetworkConfig
 
@@ -44,16 +43,8 @@ def export_onnx(net: Any, path: str | Path, kind: Kind | None = None) -> OnnxFil
     """
     path = Path(path)
     content, model, digest, kind = _model(net, kind)
-    part = Path(f"{path}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path, parents=True) as part:
         part.write_bytes(content)
-        os.replace(part, path)
-    except OSError as error:
-        raise KWScopeError(f"The ONNX file {path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
     named = {entry.key: entry.value for entry in model.metadata_props}
     return OnnxFile(
         path, named["name"], digest, kind, len(content), _shapes(model.graph.input), _shapes(model.graph.output)

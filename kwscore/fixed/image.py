@@ -7,10 +7,8 @@ Sections start at multiples of 4. The CRC is the image's model id.
 from __future__ import annotations
 
 import binascii
-import os
 import struct
 import zlib
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwscore.errors import KWScopeError
+from kwscore.files import writing
 from kwscore.fixed import layout as at
 from kwscore.models.config import EXPERT_NAMES
 
@@ -109,14 +108,8 @@ class Image:
     def save(self, path: str | Path) -> Path:
         """Write beside and rename. Raises KWScopeError where that is not possible."""
         path = Path(path)
-        part = Path(f"{path}.part")
-        try:
+        with writing(path) as part:
             part.write_bytes(self.to_bytes())
-            os.replace(part, path)
-        except OSError as error:
-            with suppress(OSError):
-                part.unlink()
-            raise KWScopeError(f"The image {path} cannot be written: {error}") from error
         return path
 
     @classmethod

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from kwscore.constants import LABELS, SAMPLE_RATE
 from kwscore.errors import KWScopeError
+from kwscore.files import make_folder, writing
 from kwscore.session.codec import Frames
 from kwscore.session.reader import Session
 
@@ -22,20 +22,6 @@ AROUND = SAMPLE_RATE
 """Samples before and after the decision of a word in its clip."""
 _BLOCK = 60 * SAMPLE_RATE
 _SECONDS_DIGITS = 6
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A path to write to, which becomes ``path`` when all went well. Raises KWScopeError where it cannot be written."""
-    part = path.with_name(path.name + ".part")
-    try:
-        yield part
-        part.replace(path)
-    except OSError as error:
-        raise KWScopeError(f"{path} cannot be written ({error.strerror or error}): choose another folder.") from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def audio(session: Session, path: Path, start: int = 0, stop: int | None = None) -> Path:
@@ -56,7 +42,7 @@ def audio(session: Session, path: Path, start: int = 0, stop: int | None = None)
         )
     if kind == "WAV" and (stop - start) * 2 > 4_200_000_000:
         raise KWScopeError(f"{path.name} would be longer than a WAV file can be: export FLAC instead.")
-    with _beside(path) as part:
+    with writing(path) as part:
         try:
             with soundfile.SoundFile(part, "w", SAMPLE_RATE, 1, subtype="PCM_16", format=kind) as file:
                 for at in range(start, stop, _BLOCK):
@@ -68,12 +54,7 @@ def audio(session: Session, path: Path, start: int = 0, stop: int | None = None)
 
 def clips(session: Session, folder: Path) -> list[Path]:
     """The two seconds around every reported word as WAV files, named by number, time, word and score."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise KWScopeError(
-            f"The folder {folder} cannot be made ({error.strerror or error}): choose another."
-        ) from error
+    make_folder(folder)
     made = []
     for number, event in enumerate(session.events, 1):
         stem = f"{number:05}-{_stamp(event.decided)}-{event.word}-{event.score:.2f}.wav"
@@ -124,7 +105,7 @@ def telemetry_csv(session: Session, path: Path) -> Path:
 
     What the engine of a frame does not compute, and another one of the session does, is left empty.
     """
-    with _beside(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+    with writing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         for number, table in enumerate(_tables(session)):
             if number == 0:
@@ -144,7 +125,7 @@ EVENT_COLUMNS = ("time_s", "word", "score", "start_s", "peak_s", "start", "peak"
 
 def events_csv(session: Session, path: Path) -> Path:
     """One line for each word that was reported: when, how sure, and the notes within a second of it."""
-    with _beside(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+    with writing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(EVENT_COLUMNS)
         for event in session.events:
@@ -166,7 +147,7 @@ def parquet(session: Session, path: Path) -> Path:
         from pyarrow import parquet as pq
     except ImportError as error:
         raise KWScopeError("Parquet needs pyarrow: install it with `pip install kwscope[parquet]`.") from error
-    with _beside(path) as part:
+    with writing(path) as part:
         writer = None
         try:
             for table in _tables(session):
@@ -206,6 +187,6 @@ def metadata(session: Session) -> dict[str, Any]:
 
 def metadata_json(session: Session, path: Path) -> Path:
     """``metadata`` as a file."""
-    with _beside(path) as part:
+    with writing(path) as part:
         part.write_text(json.dumps(metadata(session), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
