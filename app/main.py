@@ -31,6 +31,7 @@ from kwscore.errors import KWScopeError
 from kwscore.stream.detection import DetectionSettings
 
 PICTURE_PATIENCE = 120.0  # s that loading and compiling may take before a picture without sound is an error
+ENGINE_SECONDS = 3.0  # s of sound that a picture shows of engines that came late
 IDLE_LOOKS = 25  # looks, 0.5 s, at a window that waits for nothing any more before its picture is given up
 
 
@@ -136,6 +137,8 @@ class _Ending:
 
     def _look(self) -> None:
         feed, controller = self.window.feed, self.window.controller
+        if feed.end > 0 and controller.health().notice:  # a second engine is being made: it shall be seen too
+            self.samples = max(self.samples, feed.end * HOP + ENGINE_SECONDS * SAMPLE_RATE)
         if self.picture is None and feed.end > 0:
             self.timer.stop()  # it works: whatever comes, the window stays
         elif feed.end * HOP >= self.samples or (feed.end > 0 and not controller.running):
