@@ -58,13 +58,14 @@ def reproduce(
     Exit status: 0 every comparable row is within tolerance (or none is comparable), 1 some row is not, 2 wrong use or
     environment, 3 unknown model or one that cannot be loaded, 4 no data.
     """
-    from kwscore.evaluation.reproduce import check_environment, find_data, load_networks
+    from kwscore.evaluation.environment import check_environment
 
     if not tol <= 100:
         raise KWScopeError(f"--tol {tol:g} is no tolerance: give points of accuracy, 0 to 100.")
     note(check_environment())
     from kwscore.audio.noise import PUBLISHED_NOISES
     from kwscore.evaluation.noisy import Condition, grid
+    from kwscore.evaluation.reproduce import find_data, load_networks
 
     conditions = grid(PUBLISHED_NOISES) if full else [Condition(), Condition(noise_type.value, snr)]
     networks = load_networks(_names(models))

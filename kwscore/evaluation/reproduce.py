@@ -7,11 +7,8 @@ split and mix. Other published figures are shown with their difference, as orien
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
-import platform
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -35,14 +32,6 @@ TOLERANCE = 2.0
 QUICK_CLIPS = 600
 STANDARD_ERRORS = 3.0
 """By how many standard errors of its draw a subset may be farther off."""
-PYTHON = (3, 11)
-PACKAGES = ("numpy", "scipy", "soundfile", "safetensors", "torch")
-
-
-class EnvironmentProblem(KWScopeError):
-    """Python or a package is missing or too old."""
-
-    exit_code = 2
 
 
 class UnknownModel(KWScopeError):
@@ -109,21 +98,6 @@ class Row:
             "margin": round(self.margin, 2),
             "within": self.within(tolerance) if self.comparable else None,
         }
-
-
-def check_environment() -> str:
-    """Versions in one line. Raises EnvironmentProblem naming what is missing and how to get it."""
-    if sys.version_info < PYTHON:
-        raise EnvironmentProblem(f"Python {platform.python_version()} is too old: use {'.'.join(map(str, PYTHON))}.")
-    versions, missing = [f"Python {platform.python_version()}"], []
-    for name in PACKAGES:
-        try:
-            versions.append(f"{name} {importlib.import_module(name).__version__}")
-        except (ImportError, OSError) as error:  # OSError: a system library is missing
-            missing.append(f"{name} ({error})")
-    if missing:
-        raise EnvironmentProblem(f"{', '.join(missing)} cannot be used: './run' installs what is needed.")
-    return ", ".join(versions)
 
 
 def load_networks(names: Iterable[str] | None) -> list[PackedNetwork]:

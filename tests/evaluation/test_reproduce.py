@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import builtins
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +11,14 @@ import pytest
 
 from kwscore.audio.noise import PUBLISHED_NOISES
 from kwscore.errors import KWScopeError
+from kwscore.evaluation.environment import EnvironmentProblem, check_environment
 from kwscore.evaluation.grid import Result, Unit
 from kwscore.evaluation.noisy import SNRS, Condition
 from kwscore.evaluation.packed import PackedNetwork
 from kwscore.evaluation.reproduce import (
-    EnvironmentProblem,
     NoData,
     UnknownModel,
     _published_sets,
-    check_environment,
     compare,
     find_data,
     load_networks,
@@ -135,6 +135,27 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         check_environment()
     assert real is builtins.__import__
     assert EnvironmentProblem.exit_code == 2
+
+
+@pytest.mark.parametrize("package", ["numpy", "soundfile"])
+def test_a_missing_package_is_a_sentence_and_status_2(package: str) -> None:
+    """In a process of its own: whatever the program imports first must not be what is missing."""
+    code = (
+        "import sys\n"
+        "class Without:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.split('.')[0] == {package!r}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Without())\n"
+        "sys.argv = ['kwscope', 'reproduce']\n"
+        "from kwscore.cli.main import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("kwscope: ")
+    assert package in line
 
 
 def test_data_is_looked_for_and_missing_data_says_how_to_get_it(
