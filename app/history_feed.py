@@ -41,10 +41,13 @@ class HistoryFeed:
         self._truths: list[Mark] = []
         self._recorded: list[Mark] = []
         self._followed = 0  # columns that ``follow`` has seen
+        self.begun = 0
+        """How often a history began: columns of an earlier one mean nothing in this."""
 
     def attach(self, history: History | None, source: Source | None, base: int, expert_names: Sequence[str]) -> None:
         """Read from another history. ``base``: samples that ``source`` had delivered when the history began."""
         self._history, self._source, self._base = history, source, base
+        self.begun += 1
         self.expert_names = expert_names
         self.marks.clear()
         self._view = None

@@ -39,6 +39,7 @@ class Moments(Feature):
         super().__init__(window)
         self.moment: Moment | None = None
         self._pitch = 0  # to go back to
+        self._begun = window.feed.begun
         for panel in window.time_panels.values():
             panel.clicked.connect(self.click)
         window.log.moment_wanted.connect(self.at)
@@ -60,7 +61,11 @@ class Moments(Feature):
             if int(mark.column) == column:
                 self.show(mark)
                 return
-        self.window.show_moment(column + self.window.shown_columns() // 3)
+        if column <= self.window.feed.first:
+            gone = "What was heard then is no longer held; a recording (Ctrl + R) keeps everything."
+            self.window.notify("moment", gone, "info")
+        else:
+            self.window.show_moment(column + self.window.shown_columns() // 3)
 
     def show(self, mark: Mark) -> None:
         """Freeze around ``mark``, name its start, peak and decision, and offer the comparison."""
@@ -94,6 +99,10 @@ class Moments(Feature):
             self.window.banner.dismiss("moment")
 
     def frame(self) -> None:
+        feed = self.window.feed
+        if feed.begun != self._begun:
+            self._begun = feed.begun
+            self.window.log.model.forget_moments(keep=len(feed.marks))
         if not self.window.display.frozen:
             self.leave()
 

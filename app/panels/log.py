@@ -16,6 +16,7 @@ from app.theme import Theme
 from kwscore.files import beside
 
 LIMIT = 5000  # rows; the oldest go first
+GONE = -1  # column of what is no longer held
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,11 @@ class LogModel(QAbstractTableModel):
                 self.dataChanged.emit(cell, cell)
             if self.rows[place].column <= column:
                 return
+
+    def forget_moments(self, keep: int) -> None:
+        """All rows but the newest ``keep`` are of sound that is no longer held."""
+        for place in range(len(self.rows) - keep):
+            self.rows[place] = replace(self.rows[place], column=GONE)
 
     def clear(self) -> None:
         self.beginResetModel()

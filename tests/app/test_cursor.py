@@ -106,6 +106,19 @@ def test_the_cursor_takes_the_display_along(heard: MainWindow, qtbot) -> None:
     assert cursor.column == heard.feed.first
 
 
+def test_words_from_before_a_reset_are_listed_and_their_moment_is_gone(heard: MainWindow, qtbot) -> None:
+    heard.controller.start()  # the same file again: the same words in the same columns of another history
+    qtbot.waitUntil(lambda: len(heard.log.model.rows) == 4, timeout=60_000)
+    heard.tick()
+    assert [row.column > 0 for row in heard.log.model.rows] == [False, False, True, True]
+    heard.log.table.clicked.emit(heard.log.model.index(3, 0))
+    assert part(heard, Moments).moment is None
+    assert "no longer held" in heard.banner.text()
+    assert not heard.display.frozen
+    heard.log.table.clicked.emit(heard.log.model.index(0, 0))
+    assert part(heard, Moments).moment is not None
+
+
 @pytest.mark.parametrize("by", ["mark", "tag", "log"])
 def test_a_click_on_a_detection_shows_the_second_around_it(heard: MainWindow, qtbot, by: str) -> None:
     mark = heard.feed.marks[-1]
