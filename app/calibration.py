@@ -277,6 +277,10 @@ class Calibration:
 
         return set_up
 
+    def dress(self, engine: Engine) -> None:
+        """Give an engine that does not run the constants that hold now, so that it computes what runs."""
+        _set_engine(engine, self.setting)
+
     def take(self, event: object) -> list[object] | None:
         """Follow up on an event; what the window should know, or None where it is no affair of ours."""
         if isinstance(event, _Heard):
@@ -362,27 +366,29 @@ class Calibration:
         running = [engines.engine, *([engines.reference] if engines.reference is not None else [])] if engines else []
         waiting = [engine for engine in self._others if all(engine is not each for each in running)]
         for engine in (*running, *waiting):
-            why = why_fixed(engine)
-            record, own, why = (None, (), why) if why else self._set_engine(engine, setting)
+            own, made, why = _set_engine(engine, setting)
+            record = made.record if made is not None else None
+            self._calibrators += [made] if made is not None else []
             if any(engine is each for each in running):
                 parts.append(Part(engine_kind(engine), engine.name, engine.model_hash, own, record, why))
         self._events.append(_Applied(setting, tuple(parts)))
 
-    def _set_engine(
-        self, engine: Any, setting: Setting | None
-    ) -> tuple[CalibrationRecord | None, tuple[Values, ...], str]:
-        """What was set, the engine's own constants, and why nothing could be set."""
-        try:
-            kind_of(engine.config)
-            own = constants_of(engine.calibration)
-            if setting is None:
-                return None, own, ""
-            calibrator = Calibrator(engine, setting.law, setting.speech_dbfs, setting.meter)
-            record = calibrator.apply()
-        except KWScopeError as error:
-            return None, (), str(error)
-        self._calibrators.append(calibrator)
-        return record, own, ""
+
+def _set_engine(engine: Any, setting: Setting | None) -> tuple[tuple[Values, ...], Calibrator | None, str]:
+    """The engine's own constants, what has set others (None: nothing), and why nothing can be set."""
+    why = why_fixed(engine)
+    if why:
+        return (), None, why
+    try:
+        kind_of(engine.config)
+        own = constants_of(engine.calibration)
+        if setting is None:
+            return own, None, ""
+        calibrator = Calibrator(engine, setting.law, setting.speech_dbfs, setting.meter)
+        calibrator.apply()
+    except KWScopeError as error:
+        return (), None, str(error)
+    return own, calibrator, ""
 
 
 def _names(parts: tuple[Part, ...]) -> list[tuple[str, str]]:

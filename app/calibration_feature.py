@@ -8,12 +8,14 @@ from app.calibration import Calibration, CalibrationChanged
 from app.calibration_dialog import CalibrationDialog
 from app.feature import Feature
 from app.noise import NoiseChanged
+from app.session_replay import Replay
 from app.statusbar import Health
 from app.theme import Theme
 from kwscore.stream.calibrator import Law
 
 if TYPE_CHECKING:
     from app.window import MainWindow
+    from kwscore.session.reader import Session
 
 
 class CalibrationFeature(Feature):
@@ -23,6 +25,7 @@ class CalibrationFeature(Feature):
         super().__init__(window)
         self.calibration: Calibration = window.controller.calibration
         self.dialog: CalibrationDialog | None = None
+        self._session: Session | None = None  # what is replayed
         window.status.fields["calibration"].linkActivated.connect(self._follow)
         window.preference_changed.connect(self._preference_changed)
 
@@ -106,6 +109,19 @@ class CalibrationFeature(Feature):
     def status(self, health: Health) -> None:
         if not self.window.controller.running or health.state == "bad":
             self.calibration.stopped()
+        replay = next((each for each in self.window.features if isinstance(each, Replay)), None)
+        session = replay.session if replay is not None else None
+        if session is not self._session:
+            self._session = session
+            self._tell_session()
+
+    def _tell_session(self) -> None:
+        """Say where a recorded session was computed with other constants than it is heard with now."""
+        session, said = self._session, ""
+        if session is not None and any(change.what == "calibrated" and change.to for change in session.changes):
+            said = f"{session.path.name} was calibrated while it was recorded and is heard with the present constants; "
+            said += "Verify computes it with the recorded ones."
+        self.window.notify("calibration-session", said, "info")
 
     def _refresh(self) -> None:
         if self.dialog is not None:

@@ -204,11 +204,14 @@ class Controller:
         in_thread("kwscope-devices", work)
 
     def load_spare(self) -> Engine:
-        """A float engine of the present network for one's own use. Takes a while, so call it in a worker.
+        """A float engine of the present network, calibrated as it is now, for one's own use. Takes a while, so call it
+        in a worker.
 
         Raises KWScopeError.
         """
-        return self._load_engine(self.network_choice, lambda _: None)[0]
+        spare = self._load_engine(self.network_choice, lambda _: None)[0]
+        self.calibration.dress(spare)
+        return spare
 
     def networks(self) -> list[str]:
         """Names of the networks that come with KWScope."""

@@ -8,149 +8,36 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from numpy.typing import NDArray
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel
 
 from app import settings as store
-from app.calibration import LEAD, NOTHING_HEARD, Calibration, why_fixed
-from app.calibration_dialog import CalibrationDialog
-from app.calibration_feature import CalibrationFeature
+from app.calibration import LEAD, NOTHING_HEARD, why_fixed
 from app.calibration_measured import caption
-from app.session_recording import Recording
 from app.sources import MICROPHONE, Choice
-from app.window import MainWindow
 from kwscore.audio.file import FileSource
-from kwscore.audio.source import SourceState, SourceStatus
+from kwscore.audio.source import SourceState
 from kwscore.constants import SAMPLE_RATE
-from kwscore.models.calibration import DEFAULT_CALIBRATION, values_for_snr
-from kwscore.models.config import DEFAULT_NETWORK, NetworkConfig, network_config
-from kwscore.session import recorder as recorder_module
-from kwscore.session.reader import Session
-from kwscore.session.replay import verify
-from kwscore.stream import StreamEngine
+from kwscore.models.calibration import values_for_snr
 from kwscore.stream.calibrator import NoiseMeter
 from kwscore.stream.deferred import DeferredEngine
 from kwscore.stream.runner import Batch
+from tests.app.calibrating import (
+    LEFT,
+    Room,
+    Tuned,
+    calibration,
+    click,
+    collected,
+    constants,
+    dialog,
+    listening,
+    measured,
+    press,
+    refused,
+    status,
+)
 from tests.app.conftest import OpenWindow
-from tests.app.fakes import Device, LoudnessEngine, loads
-
-LEFT = Qt.MouseButton.LeftButton
-PCM = NDArray[np.int16]
-OWN = np.tile(np.asarray(DEFAULT_CALIBRATION["v1"], np.float32), (2, 1))
-
-
-class Tuned(LoudnessEngine):
-    """A fake float engine whose constants can be set."""
-
-    def __init__(self, name: str = "Tuned", **shape: Any) -> None:
-        super().__init__(name, **shape)
-        self.config: NetworkConfig = network_config("NanoMamba-Tiny-DualPCEN", schedule="stream")
-        self._constants = OWN.copy()
-        self.calibrated = None
-        self.noise_floor = np.full(257, 1e-3, np.float32)
-
-    @property
-    def calibration(self) -> NDArray[np.float32]:
-        return self._constants.copy()
-
-    @calibration.setter
-    def calibration(self, values: NDArray[np.floating]) -> None:
-        self._constants = np.asarray(values, np.float32).copy()
-        self.calibrated = None
-
-
-class Room(Device):
-    """A microphone in a hissing room; ``level``: RMS of the hiss. Keeps what it delivered. ``lost`` samples."""
-
-    def __init__(self, level: float = 0.002) -> None:
-        super().__init__("Room microphone")
-        self.level = level
-        self.lost = 0
-        self.heard: list[PCM] = []
-        self._rng = np.random.default_rng(3)
-
-    def read(self, timeout: float = 0.0) -> PCM:
-        block = super().read(timeout)
-        if len(block):
-            hiss = self._rng.standard_normal(len(block)) * self.level * 32767
-            block = np.clip(block + np.rint(hiss), -32768, 32767).astype(np.int16)
-            self.heard.append(block)
-        return block
-
-    def status(self) -> SourceStatus:
-        return SourceStatus(self.state, self.message, 48_000, dropped=self.lost, position=self._position)
-
-
-def feature(window: MainWindow) -> CalibrationFeature:
-    return next(each for each in window.features if isinstance(each, CalibrationFeature))
-
-
-def calibration(window: MainWindow) -> Calibration:
-    return window.controller.calibration
-
-
-def dialog(window: MainWindow) -> CalibrationDialog:
-    found = feature(window).dialog
-    assert found is not None
-    return found
-
-
-def listening(open_window: OpenWindow, qtbot: Any, engine: Any, room: Device | None = None, **given: Any) -> MainWindow:
-    """A window that hears the room."""
-    source = room or Room()
-    parts = {"build_source": lambda choice: source, "load_engine": loads(engine), **given}
-    window = open_window(MICROPHONE, **parts)
-    qtbot.mouseClick(window.toolbar.run_button, LEFT)
-    qtbot.waitUntil(lambda: window.feed.end > 60)
-    return window
-
-
-def press(qtbot: Any, window: MainWindow, key: Qt.Key, shift: bool = False) -> None:
-    """A key, wherever the focus is: in the window or in the dialog; E belongs to the window alone."""
-    target = QApplication.activeWindow() or window
-    if key is Qt.Key.Key_E:
-        window.activateWindow()
-        qtbot.waitUntil(window.isActiveWindow)
-        target = window
-    qtbot.keyClick(target, key, Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier)
-
-
-def click(qtbot: Any, button: QAbstractButton) -> None:
-    """Once the button is there: the engine thread may be ahead of what is shown."""
-    qtbot.waitUntil(lambda: button.isEnabled() and button.isVisible())
-    qtbot.mouseClick(button, LEFT)
-
-
-def measured(window: MainWindow, qtbot: Any) -> CalibrationDialog:
-    """Press the key, keep quiet, and wait until the constants are set."""
-    press(qtbot, window, Qt.Key.Key_K)
-    qtbot.waitUntil(lambda: calibration(window).calibrated)
-    window.refresh_status()
-    return dialog(window)
-
-
-def refused(window: MainWindow, qtbot: Any) -> str:
-    """Press the key and wait for the refusal, which the dialog shows."""
-    press(qtbot, window, Qt.Key.Key_K)
-    qtbot.waitUntil(lambda: bool(calibration(window).refusal))
-    shown = dialog(window)
-    qtbot.waitUntil(lambda: shown.sentence.text() == calibration(window).refusal)
-    assert shown.state.text() == "Not measured"
-    assert shown.lamp.text() == "✗"
-    assert not shown.bar.isVisible()
-    return calibration(window).refusal
-
-
-def status(window: MainWindow) -> str:
-    window.refresh_status()
-    label: QLabel = window.status.fields["calibration"]
-    return label.accessibleName().removeprefix("calibration: ") if label.text() else ""
-
-
-def constants(engine: Any) -> tuple[float, ...]:
-    return tuple(np.round(engine.calibration[0].astype(float), 4))
-
+from tests.app.fakes import LoudnessEngine, loads
 
 # -- measuring ------------------------------------------------------------------------------------------------
 
@@ -248,7 +135,7 @@ def test_a_word_refuses_it_and_may_be_taken_for_the_noise(open_window: OpenWindo
     engine, room = Tuned(), Room(0.02)
     window = listening(open_window, qtbot, engine, room)
     press(qtbot, window, Qt.Key.Key_K)
-    qtbot.waitUntil(lambda: bool(calibration(window).silence and calibration(window).silence.collected > 0.2))
+    qtbot.waitUntil(lambda: collected(window) > 0.2)
     room.speak()
     qtbot.waitUntil(lambda: bool(calibration(window).refusal))
     shown = dialog(window)
@@ -273,7 +160,7 @@ def test_digital_silence_lost_samples_and_nothing_heard_are_refused(open_window:
     assert not dialog(window).anyway.isVisible()
     room.level = 0.002
     press(qtbot, window, Qt.Key.Key_K)
-    qtbot.waitUntil(lambda: bool(calibration(window).silence and calibration(window).silence.collected > 0))
+    qtbot.waitUntil(lambda: collected(window) > 0)
     room.lost = 480
     qtbot.waitUntil(lambda: "480 samples were lost" in dialog(window).sentence.text())
 
@@ -285,7 +172,7 @@ def test_what_interrupts_the_silence_is_said(open_window: OpenWindow, qtbot: Any
     window.set_preference("calibration_seconds", 10)
     qtbot.waitUntil(lambda: window.controller.noise.ready)
     press(qtbot, window, Qt.Key.Key_K)
-    qtbot.waitUntil(lambda: bool(calibration(window).silence and calibration(window).silence.collected > 0))
+    qtbot.waitUntil(lambda: collected(window) > 0)
     if how == "stop":
         window.controller.stop()
     elif how == "lost":
@@ -373,202 +260,3 @@ def test_escape_the_key_and_the_link_cancel(open_window: OpenWindow, qtbot: Any)
         assert not calibration(window).refusal
     assert window.controller.running
     assert constants(engine) == constants(Tuned())
-
-
-# -- taking back ----------------------------------------------------------------------------------------------
-
-
-def test_undo_redo_and_the_networks_own(open_window: OpenWindow, qtbot: Any) -> None:
-    engine, room = Tuned(), Room(0.005)
-    window = listening(open_window, qtbot, engine, room)
-    own = constants(engine)
-    shown = measured(window, qtbot)
-    first = constants(engine)
-    room.level = 0.02
-    click(qtbot, shown.measure)
-    qtbot.waitUntil(lambda: constants(engine) not in (own, first))
-    second = constants(engine)
-
-    def reached(wanted: tuple[float, ...]) -> None:
-        qtbot.waitUntil(lambda: constants(engine) == wanted)
-
-    click(qtbot, shown.undo)
-    reached(first)
-    click(qtbot, shown.redo)
-    reached(second)
-    click(qtbot, shown.reset)
-    reached(own)
-    qtbot.waitUntil(lambda: shown.state.text() == "Not calibrated")
-    assert shown.figures["Noise"].text() == "–"
-    assert status(window) == ""
-    press(qtbot, window, Qt.Key.Key_K, shift=True)
-    reached(second)
-    qtbot.waitUntil(lambda: status(window).startswith("calibrated"))
-    for wanted in (first, own):
-        window.status.fields["calibration"].linkActivated.emit("undo")
-        reached(wanted)
-    qtbot.waitUntil(lambda: not shown.undo.isEnabled())
-    assert shown.redo.isEnabled()
-    assert engine.resets == 1
-
-
-def test_it_survives_a_reset_and_a_restart_of_its_source(open_window: OpenWindow, qtbot: Any) -> None:
-    engine = Tuned()
-    window = listening(open_window, qtbot, engine)
-    measured(window, qtbot)
-    wanted = constants(engine)
-    window.do_reset()
-    qtbot.waitUntil(lambda: engine.resets == 2)
-    qtbot.mouseClick(window.toolbar.run_button, LEFT)
-    qtbot.waitUntil(lambda: not window.controller.running)
-    qtbot.mouseClick(window.toolbar.run_button, LEFT)
-    qtbot.waitUntil(lambda: engine.resets == 3)
-    assert constants(engine) == wanted
-    assert status(window).startswith("calibrated")
-
-
-def test_it_ends_with_its_source_and_may_be_kept(open_window: OpenWindow, qtbot: Any) -> None:
-    engine = Tuned()
-    window = listening(open_window, qtbot, engine, build_source=lambda choice: Room())
-    measured(window, qtbot)
-    wanted = constants(engine)
-    window.listen_to(Choice("mic", "Fake: other"))
-    qtbot.waitUntil(lambda: constants(engine) == constants(Tuned()))
-    qtbot.waitUntil(lambda: "ended with its source: it was the silence of Default microphone" in window.banner.text())
-    qtbot.waitUntil(lambda: status(window) == "")
-    (row,) = [row for row in window.banner.rows if row.key == "calibration"]
-    assert row.action_button is not None
-    click(qtbot, row.action_button)
-    qtbot.waitUntil(lambda: constants(engine) == wanted)
-    qtbot.waitUntil(lambda: status(window).startswith("calibrated"))
-
-
-def test_other_noise_afterwards_is_said(open_window: OpenWindow, qtbot: Any) -> None:
-    window = listening(open_window, qtbot, Tuned())
-    qtbot.waitUntil(lambda: window.controller.noise.ready)
-    shown = measured(window, qtbot)
-    window.controller.noise.choose("white")
-    qtbot.waitUntil(lambda: status(window).endswith("noise changed since · undo"))
-    qtbot.waitUntil(lambda: "measure again" in shown.sentence.text())
-    click(qtbot, shown.measure)
-    qtbot.waitUntil(lambda: "white +10 dB mixed in" in shown.sentence.text())
-    setting = calibration(window).setting
-    assert setting is not None
-    assert setting.noise.level_dbfs == pytest.approx(-35.0, abs=1.5)
-    window.controller.noise.switch(False)
-    qtbot.waitUntil(lambda: "noise changed since" in status(window))
-
-
-# -- engines --------------------------------------------------------------------------------------------------
-
-
-def test_it_goes_on_with_another_network_from_its_first_frame(open_window: OpenWindow, qtbot: Any) -> None:
-    engines = {"": Tuned("First"), "second": Tuned("Second", experts=2)}
-    window = listening(
-        open_window, qtbot, None, load_engine=lambda name, _: (engines[name], None), build_source=lambda _: Room(0.02)
-    )
-    measured(window, qtbot)
-    seen: list[tuple[float, ...]] = []
-    second = engines["second"]
-    process = second.process
-    second.process = lambda samples: (seen.append(constants(second)), process(samples))[1]  # type: ignore[method-assign]
-    window.use_network("second")
-    qtbot.waitUntil(lambda: bool(seen))
-    expected = calibration(window).setting
-    assert expected is not None
-    assert set(seen) == {tuple(values_for_snr(expected.noise.snr_of_level(-25.0), "v1"))}
-    qtbot.waitUntil(lambda: "goes on with Second" in window.banner.text())
-    assert status(window).startswith("calibrated")
-    calibration(window).undo()
-    qtbot.waitUntil(lambda: constants(second) == constants(Tuned()))
-
-
-def test_what_cannot_be_calibrated_is_said_and_why(open_window: OpenWindow, qtbot: Any) -> None:
-    integer = type("FixedEngine", (LoudnessEngine,), {})
-    engine = Tuned()
-    window = listening(open_window, qtbot, engine, load_integer=lambda name, _: integer("Tuned"))
-    shown = measured(window, qtbot)
-    wanted = constants(engine)
-    press(qtbot, window, Qt.Key.Key_E)
-    qtbot.waitUntil(lambda: status(window).endswith("rests · undo"))
-    assert "cannot be calibrated. The integer engine's constants were quantised" in shown.engines.text()
-    assert "rests" in window.banner.text()
-    assert shown.state.text().endswith("rests")
-    assert "quantised" in refused(window, qtbot)
-    press(qtbot, window, Qt.Key.Key_E)
-    qtbot.waitUntil(lambda: status(window).startswith("calibrated"))
-    assert constants(engine) == wanted
-    press(qtbot, window, Qt.Key.Key_E)
-    qtbot.waitUntil(lambda: "rests" in status(window))
-    calibration(window).undo()  # also where it does not run now
-    qtbot.waitUntil(lambda: constants(engine) == constants(Tuned()))
-
-
-def test_of_two_engines_each_is_told(open_window: OpenWindow, qtbot: Any) -> None:
-    integer = type("FixedEngine", (LoudnessEngine,), {})
-    engine = Tuned()
-    window = listening(open_window, qtbot, engine, load_integer=lambda name, _: integer("Tuned"))
-    press(qtbot, window, Qt.Key.Key_E, shift=True)
-    qtbot.waitUntil(lambda: len(calibration(window).parts) == 2)
-    shown = measured(window, qtbot)
-    lines = shown.engines.text().splitlines()
-    assert [line[0] for line in lines] == ["●", "○"]
-    assert constants(engine) != constants(Tuned())
-    assert len(shown.constants.values[0]) == 1
-
-
-def test_a_network_without_constants_of_its_own_is_refused(open_window: OpenWindow, qtbot: Any) -> None:
-    engine = Tuned()
-    engine.config = network_config("NC-TCN-20K", schedule="stream")
-    window = listening(open_window, qtbot, engine)
-    assert "no state-space model" in refused(window, qtbot)
-    assert "no state-space model" in dialog(window).engines.text()
-
-
-def test_themes_and_names(open_window: OpenWindow, qtbot: Any) -> None:
-    window = listening(open_window, qtbot, Tuned())
-    shown = measured(window, qtbot)
-    before = shown.grab().toImage()
-    window.do_theme()
-    assert shown.plot.theme is window.theme
-    assert shown.grab().toImage() != before
-    from tests.app.test_comfort import unnamed
-
-    assert unnamed(shown) == []
-    window.close()
-    assert not shown.isVisible()
-
-
-# -- sessions -------------------------------------------------------------------------------------------------
-
-
-def test_a_recording_keeps_it_and_replays_bit_for_bit(
-    open_window: OpenWindow, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The shipped network in the real window: calibrated and undone while it records."""
-    monkeypatch.setenv("KWSCOPE_RECORDINGS_DIR", str(tmp_path))
-    monkeypatch.setattr(recorder_module, "RESERVE", 0)
-    engine = StreamEngine.load(DEFAULT_NETWORK)
-    own = constants(engine)
-    window = listening(open_window, qtbot, engine)
-    recording = next(each for each in window.features if isinstance(each, Recording))
-    window.set_preference("calibration_seconds", 1)
-    click(qtbot, recording.button)
-    qtbot.waitUntil(lambda: recording.recorder is not None and recording.recorder.position > SAMPLE_RATE)
-    measured(window, qtbot)
-    assert constants(engine) != own
-    qtbot.wait(200)
-    calibration(window).undo()
-    qtbot.waitUntil(lambda: constants(engine) == own)
-    qtbot.wait(200)
-    click(qtbot, recording.button)
-    qtbot.waitUntil(lambda: "Recorded " in window.banner.text())
-    assert recording.path is not None
-    with Session(recording.path) as session:
-        (began, ended) = [change for change in session.changes if change.what == "calibrated"]
-        assert began.to["snr_from"] == "speech level"
-        assert (began.to["model_hash"], ended.to) == (engine.model_hash, None)
-        assert 0 < began.position < ended.position < session.length
-        verdict = verify(session, StreamEngine.load(DEFAULT_NETWORK))
-        assert (verdict.difference, verdict.unchecked, verdict.frames) == ("", 0, session.rows)
-        assert len(session.segments) == 1
