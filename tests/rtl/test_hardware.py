@@ -13,6 +13,7 @@ import pytest
 from kwscore.board import verilog
 from kwscore.board.sources import build_id
 from rtl.test.run import GROUPS, TESTS, missing
+from tests.rtl.conftest import Simulations
 
 BOARDS = ("arty", "basys3", "cmod")
 ON_VERILATOR = ("cobs_decoder", "nm_mac", "e2e")
@@ -24,12 +25,6 @@ ON_ICARUS = sorted(set(TESTS) - {"e2e", "nm_device"})
 def _run(folder: Path, *command: str) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout[-6000:]}{done.stderr[-3000:]}"
-
-
-def _simulate(repository: Path, sim: str, top: str) -> None:
-    if lacking := missing(sim):
-        pytest.skip(f"{lacking} is not installed")
-    _run(repository, sys.executable, "rtl/test/run.py", "--sim", sim, top)
 
 
 def _modules(repository: Path) -> list[Path]:
@@ -73,13 +68,12 @@ def test_the_scripts_name_what_is_there(repository: Path, board: str, tool: str)
     assert build_id()[::-1].hex() in plan
 
 
-@pytest.mark.timeout(1200)
-@pytest.mark.parametrize("top", ON_ICARUS)
-def test_simulation(repository: Path, top: str) -> None:
-    _simulate(repository, "icarus", top)
-
-
-@pytest.mark.timeout(1200)
-@pytest.mark.parametrize("top", ON_VERILATOR)
-def test_simulation_on_verilator(repository: Path, top: str) -> None:
-    _simulate(repository, "verilator", top)
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    ("sim", "top"), [*(("icarus", top) for top in ON_ICARUS), *(("verilator", top) for top in ON_VERILATOR)]
+)
+def test_simulation(simulations: Simulations, sim: str, top: str) -> None:
+    if lacking := missing(sim):
+        pytest.skip(f"{lacking} is not installed")
+    status, said = simulations.begin((sim, top)).result()
+    assert status == 0, said[-9000:]
