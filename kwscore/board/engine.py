@@ -108,6 +108,8 @@ class BoardEngine:
         self.timings: deque[HopTiming] = deque(maxlen=_REMEMBERED)
         self.filled = 0
         """Frames since reset that heard zeros in place of lost audio."""
+        self.stood_in = 0
+        """Frames since reset that the standby computed in the board's place."""
         if may_wait and model is not None and standby is not None:
             self.client.connect_or_wait()
         else:
@@ -121,6 +123,8 @@ class BoardEngine:
         self._tail = np.zeros((WARMUP_HOPS + 1) * HOP, np.int16)
         self._levels: dict[int, float] = {}
         self._early: dict[int, Telemetry] = {}
+        self._own: set[int] = set()  # frames in ``_early`` that the board computed
+        self.stood_in = 0
         self.filled = 0
         self.streams = 0
         """Streams that the board began since reset: after the second one its state is not that of everything heard."""
@@ -207,7 +211,10 @@ class BoardEngine:
         self._early.update(records)
         for record in mine:
             self._early[record.frame] = record
+            self._own.add(record.frame)
         due = [frame for frame in sorted(self._early) if frame < self._hops - WARMUP_HOPS]
+        self.stood_in += sum(frame not in self._own for frame in due)
+        self._own.difference_update(due)
         return [self._early.pop(frame) for frame in due]
 
     def _hop(self, samples: NDArray[np.int16]) -> list[Telemetry]:

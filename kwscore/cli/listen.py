@@ -165,6 +165,11 @@ class _Session:
         """The port of the board that computes."""
         return self._board.client.port if self._board else None
 
+    @property
+    def stood_in(self) -> int:
+        """Frames that the integer engine computed in the board's place."""
+        return self._board.stood_in if self._board else 0
+
     def _loop(self, begin: float, seconds: float | None, until: str | None) -> bool:
         while not self.runner.finished:
             batch = self.runner.step(0.1)

@@ -32,6 +32,10 @@ class Listening(Protocol):
     def board(self) -> str | None:
         """The port of the board that computes."""
 
+    @property
+    def stood_in(self) -> int:
+        """Frames that software computed in the board's place."""
+
     def score(self) -> dict[str, Any] | None:
         """Hits, misses and false accepts, where the source knows what is said."""
 
@@ -87,6 +91,8 @@ class Output:
             else ""
         )
         note(f"{heard:.1f} s heard in {elapsed:.1f} s, {words}, {figures.hop_us:.0f} us per hop (median){lost}.")
+        if session.stood_in:
+            note(f"{session.stood_in} of {figures.frames} frames were computed in software in the board's place.")
         score = session.score()
         if score:
             note(
@@ -160,6 +166,7 @@ class JsonOutput(Output):
                 "type": "end",
                 "samples": figures.position,
                 "frames": figures.frames,
+                "stood_in": session.stood_in,
                 "events": len(session.events),
                 "score": session.score(),
                 "dropped": status.dropped,

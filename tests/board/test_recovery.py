@@ -256,6 +256,7 @@ def test_software_takes_over_without_a_seam(bench: Bench) -> None:
     records += live(engine, audio[20 * HOP : 23 * HOP])
     assert engine.on_board
     assert_same(records, ToyEngine().process(audio)[:20])
+    assert engine.stood_in == 10 + 3  # while it was away, and while it warmed up anew
 
 
 # ---- rule 6: baud mismatch ---------------------------------------------------------------------------------------

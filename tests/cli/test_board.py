@@ -182,6 +182,8 @@ def test_listen_goes_on_in_software_where_the_board_is_not_there(
         assert sentence.startswith("kwscope: ")
         assert sentence.endswith("The integer engine goes on.")
         assert told[0]["board"] == (None if name == "rtl" else name)
+        assert told[-1]["stood_in"] == (0 if name == "rtl" else len(hops))
+        assert ("in the board's place" in said) is (name != "rtl")
     refused(CliRunner().invoke(app, ["listen", "demo", "--board", " "]), "The name of the board is empty")
     refused(CliRunner().invoke(app, ["listen", "demo", "--board", "sim", "--model", "none"]), "No network named")
 
