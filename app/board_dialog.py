@@ -355,7 +355,7 @@ class BoardDialog(QDialog):
     def _mark(self, named: str) -> None:
         """Show in the list which port is named, if it is there."""
         self.list.blockSignals(True)
-        self.list.clearSelection()
+        self.list.setCurrentRow(-1)
         for row in range(self.list.count()):
             item = self.list.item(row)
             if item.data(Qt.ItemDataRole.UserRole) == board_name(named):
