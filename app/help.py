@@ -10,7 +10,7 @@ from app.commands import COMMANDS, PANEL_KEYS, shown_keys
 from app.theme import Theme, font, scaled
 
 ROW = 25  # px, a line at 100 % text size
-COLUMN = 300  # px, the narrowest column of such lines
+COLUMN = 320  # px, the narrowest column of such lines
 EDGE = 22  # px around everything
 FOOT = 24  # px, the line at the bottom
 

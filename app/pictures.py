@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from app.window import MainWindow
-    from kwscore.audio.pacing import Pace
+    from kwscore.audio.playlist import PlaylistSource
 
 ROOT = Path(__file__).resolve().parent.parent
 ICON_SIZES = (16, 24, 32, 48, 64, 128, 256, 512)
@@ -40,7 +41,7 @@ class Picture:
     size: tuple[int, int] = (1280, 800)
     seconds: float = 12.0
     after: float = 0.0
-    pace: Pace = "fast"  # a board on a serial line follows real time only
+    slow: bool = False  # at a quarter of real time, which the serial line of a board follows on a busy machine too
 
 
 def _preset(name: str) -> Callable[[MainWindow], None]:
@@ -87,7 +88,7 @@ PICTURES = (
     Picture("dark", "The standard layout, dark", _nothing, theme="dark"),
     Picture("booth", "The booth layout", _preset("booth")),
     Picture("researcher", "The researcher layout", _preset("researcher"), size=(1600, 1000), seconds=49.0),
-    Picture("fpga", "The FPGA layout", _preset("fpga"), size=(1600, 1000), after=8.0, pace="realtime"),
+    Picture("fpga", "The FPGA layout", _preset("fpga"), size=(1600, 1000), seconds=6.0, after=7.0, slow=True),
     Picture("noise", "Noise mixed in", _noise, after=6.0),
     Picture("contrast", "High contrast", _nothing, theme="contrast"),
     Picture("frozen", "Looking back", _frozen),
@@ -96,6 +97,12 @@ PICTURES = (
     Picture("tour", "The tour", _tour),
     Picture("keys", "All keys", _keys),
 )
+
+
+def _demo(slow: bool) -> PlaylistSource:
+    from kwscore.audio.playlist import PlaylistSource
+
+    return PlaylistSource(clock=lambda: time.monotonic() / 4) if slow else PlaylistSource(pace="fast")
 
 
 def take(picture: Picture, path: Path) -> None:
@@ -107,11 +114,10 @@ def take(picture: Picture, path: Path) -> None:
     from app.main import application
     from app.sources import DEMO
     from app.window import MainWindow
-    from kwscore.audio.playlist import PlaylistSource
 
     application(picture.theme)
     window = MainWindow(
-        Controller(DEMO, build_source=lambda choice: PlaylistSource(pace=picture.pace)),
+        Controller(DEMO, build_source=lambda choice: _demo(picture.slow)),
         store.Settings(theme=picture.theme, toured=True),
         keep=False,
     )

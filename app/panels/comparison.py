@@ -13,13 +13,12 @@ from PySide6.QtGui import QColor, QPainter, QPen
 from app import theme as themes
 from app.feed import Columns
 from app.history_feed import HistoryFeed
-from app.panels.timepanel import TimePanel
+from app.panels.timepanel import OVERLAP, TimePanel
 from app.paths import band, polyline
 from app.theme import Theme, font
 from kwscore.constants import LABELS
 from kwscore.stream.comparison import FIRST, SECOND, Comparison, ComparisonView
 
-LATE = 40  # columns painted again with every frame: a board answers later than software
 ALONE = "Choose a second engine (Shift+E, or the engine menu above) to see both here"
 NOTHING = 0.006
 LEAST, MOST = -11.0, 4.0  # powers of two of a logit difference: half a step of the integer logits is 2^-10
@@ -34,6 +33,7 @@ class ComparedPanel(TimePanel):
         super().__init__(theme, feed)
         self.history_feed = feed
         self.names = ("", "")
+        self._there: tuple[int, NDArray[np.bool_]] = (0, np.zeros(0, np.bool_))  # what was paired when it was painted
 
     @abstractmethod
     def paint_pair(self, painter: QPainter, view: ComparisonView, xs: NDArray[np.floating], height: int) -> None:
@@ -80,14 +80,24 @@ class ComparedPanel(TimePanel):
             painter.drawText(box, _LEFT, painter.fontMetrics().elidedText(name, _ELIDE, int(box.width())))
 
     def _update_tape(self) -> None:
-        moved = self._painted_to != self.end
+        """What arrived after its column was painted is painted now, however late a board answers."""
+        start, painted_to = self.end - self.visible_columns, self._painted_to
+        there = self.comparison.paired(start, self.end) if self.comparison is not None else np.zeros(0, np.bool_)
         super()._update_tape()
-        if moved and self.comparison is not None:
-            scale, shown = self.devicePixelRatioF(), self.visible_columns
-            first = max(self.end - LATE, self.end - shown)
-            x = (first - (self.end - shown)) * self.pitch
+        (begin, before), self._there = self._there, (start, there)
+        if painted_to is None or not there.any():
+            return
+        known = np.zeros_like(there)
+        held = slice(max(start, begin), min(start + len(there), begin + len(before)))
+        if held.start < held.stop:
+            known[held.start - start : held.stop - start] = before[held.start - begin : held.stop - begin]
+        late = np.flatnonzero(there & ~known)
+        if len(late) and start + late[0] < painted_to:
+            first = max(start + int(late[0]) - OVERLAP, start)
+            x = (first - start) * self.pitch
             painter = QPainter(self._tape)
-            self._paint_strip(painter, QRect(x, 0, self._tape.width() - x, self._tape.height()), first, scale)
+            strip = QRect(x, 0, self._tape.width() - x, self._tape.height())
+            self._paint_strip(painter, strip, first, self.devicePixelRatioF())
             painter.end()
 
 

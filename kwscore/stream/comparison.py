@@ -206,6 +206,13 @@ class Comparison:
             ordered[:, -1] - ordered[:, -2],
         )  # fmt: skip
 
+    def paired(self, start: int, stop: int) -> NDArray[np.bool_]:
+        """(n,) of which of the columns [start, stop) both engines have the frame."""
+        with self._lock:
+            columns = np.arange(start, max(stop, start))
+            there: NDArray[np.bool_] = (self._column[:, columns % self.capacity] == columns).all(axis=0)
+            return there
+
     def latency(self, engine: int, start: int, stop: int) -> Latency:
         """Times of the frames that ``engine`` (``FIRST``, ``SECOND``) has in columns [start, stop)."""
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from kwscore.board.ports import Port
 from kwscore.board.selftest import Report, Spread
 from kwscore.board.virtual import VirtualBoard
 from kwscore.errors import KWScopeError
-from kwscore.stream.comparison import Comparison
+from kwscore.stream.comparison import Comparison, ComparisonView
 from kwscore.stream.deferred import DeferredEngine
 from tests.app.conftest import OpenWindow
 from tests.app.test_engines import parts
@@ -306,6 +307,50 @@ def test_panels_say_what_to_do_without_a_second_engine(qapp: Any, kind: Any) -> 
     panel = kind(LIGHT, fed(None))
     assert "second engine" in panel.empty
     painted(panel)
+
+
+@pytest.mark.parametrize("late", [3, 70])
+def test_answers_are_painted_however_late_they_come(qapp: Any, qtbot: Any, late: int) -> None:
+    """A board that is behind: at last its picture is that of one that was never late."""
+    from tests.app.fakes import SteadyFeed
+
+    whole, _ = compared(ToyEngine(), ShiftedEngine(25.0, since=40), [])
+
+    class Behind:
+        """The same comparison, of which the second engine's newest frames are not there yet."""
+
+        known = 0
+
+        def view(self, start: int, stop: int) -> ComparisonView:
+            view = whole.view(start, stop)
+            missing = np.arange(start, stop) >= self.known
+            for field in (view.logits[1], view.posteriors[1], view.largest, view.mean):
+                field[missing] = np.nan
+            return replace(view, agrees=view.agrees & ~missing)
+
+        def paired(self, start: int, stop: int) -> np.ndarray:
+            return whole.paired(start, stop) & (np.arange(start, stop) < self.known)
+
+    def tape(comparison: Any) -> np.ndarray:
+        panel = DifferencePanel(LIGHT, feed := fed(comparison))
+        qtbot.addWidget(panel)
+        panel.feed = SteadyFeed()
+        panel.set_names(("integer", "board"))
+        panel.resize(900, 160)
+        panel.show()
+        for end in (*range(40, 111, 5), 110):
+            panel.advance(end, 2)
+            if feed.comparison is not whole:
+                comparison.known = 110 if end == 110 else max(end - late, 0)
+            panel._update_tape()
+        panel._update_tape()
+        image = panel._tape.toImage().convertToFormat(QImage.Format.Format_RGB32)
+        return np.array(image.constBits()).reshape(image.height(), image.width(), 4).copy()
+
+    assert whole.paired(0, 110).any()
+    expected, found = tape(whole), tape(Behind())
+    differs = (np.abs(expected.astype(int) - found) > 40).any(axis=(0, 2))
+    assert not differs.any(), "no column of pixels"
 
 
 def test_the_difference_panel_reads_out_what_is_under_the_cursor(qapp: Any) -> None:
