@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from kwscore.cli import main as cli
 from kwscore.models.checkpoint import shipped_checkpoints
@@ -56,6 +57,14 @@ def test_library_example_runs(readme: str, capsys: pytest.CaptureFixture[str]) -
     exec(example, names)
     assert tuple(names["logits"].shape) == (2, 12)
     assert "silence" in capsys.readouterr().out
+
+
+def test_the_table_of_networks_is_that_of_the_cards(readme: str) -> None:
+    heading, _, *rows = CliRunner().invoke(cli.app, ["models", "--markdown"]).stdout.splitlines()
+    if heading not in readme:
+        pytest.skip("the README has no such table")
+    for row in rows:
+        assert row in readme, "put in what './run models --markdown' prints"
 
 
 def test_links_lead_somewhere(repository: Path, readme: str) -> None:
