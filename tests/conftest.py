@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.beside import Programs, Result
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 # Before any test module is imported: Qt aborts without a screen, and settings are read at import or start.
@@ -33,9 +35,33 @@ settings.register_profile(
 settings.load_profile("kwscope")
 
 
-def pytest_unconfigure() -> None:
-    """Remove the settings folder of this run."""
+_PROGRAMS = pytest.StashKey[Programs]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "beside(*command): a program that runs beside the tests (fixture ``program``)")
+    config.stash[_PROGRAMS] = Programs(REPOSITORY)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin with the programs of the tests that were chosen; not where several processes share the tests out."""
+    if not session.config.option.collectonly and not hasattr(session.config, "workerinput"):
+        for item in session.items:
+            for mark in item.iter_markers("beside"):
+                session.config.stash[_PROGRAMS].begin(*mark.args)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End what still runs; remove the settings folder of this run."""
+    config.stash[_PROGRAMS].close()
     shutil.rmtree(os.environ["KWSCOPE_CONFIG_DIR"], ignore_errors=True)
+
+
+@pytest.fixture
+def program(request: pytest.FixtureRequest) -> Result:
+    """Exit status and output of the test's program (marker ``beside``), once it has ended."""
+    mark = request.node.get_closest_marker("beside")
+    return request.config.stash[_PROGRAMS].begin(*mark.args).result()
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.beside import Result
+
 CHECKED = ("kwscore", "app", "tests")
 NOTEBOOKS = ("docs/kwscope_colab.ipynb",)
 
@@ -26,5 +28,7 @@ def test_ruff_would_format_nothing(repository: Path) -> None:
 
 
 @pytest.mark.timeout(900)  # a cold cache on a slow machine
-def test_mypy_finds_nothing(repository: Path) -> None:
-    _check(repository, "mypy", *CHECKED)
+@pytest.mark.beside(sys.executable, "-m", "mypy", *CHECKED)
+def test_mypy_finds_nothing(program: Result) -> None:
+    status, said = program
+    assert status == 0, said

@@ -18,6 +18,7 @@ RTL = HERE.parent
 MEM = RTL / "mem"
 BUILD = RTL / "build"
 GROUPS = ("link", "core", "top", "board")
+LACKING = 77  # exit status where the simulator or cocotb is missing
 TESTS = {path.stem[5:]: group for group in GROUPS for path in sorted((HERE / group).glob("test_*.py"))}
 """Modules with a test of their own (and e2e, the whole device), and the folder of both."""
 ARGUMENTS = {
@@ -96,7 +97,7 @@ def main() -> int:
         tops += [top for top, group in TESTS.items() if group == name] if name in GROUPS else [name]
     if lacking := missing(given.sim):
         print(f"skipped: {lacking} is not installed")
-        return 77
+        return LACKING
     return int(sum(run(top, given.sim) for top in tops) > 0)
 
 

@@ -6,14 +6,16 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kwscore.board import verilog
 from kwscore.board.sources import build_id
-from rtl.test.run import GROUPS, TESTS, missing
-from tests.rtl.conftest import Simulations
+from rtl.test.run import GROUPS, LACKING, TESTS
+from tests.beside import Result
 
 BOARDS = ("arty", "basys3", "cmod")
 ON_VERILATOR = ("cobs_decoder", "nm_mac", "e2e")
@@ -68,12 +70,15 @@ def test_the_scripts_name_what_is_there(repository: Path, board: str, tool: str)
     assert build_id()[::-1].hex() in plan
 
 
+def _on(sim: str, tops: Iterable[str]) -> list[Any]:
+    run = (sys.executable, "rtl/test/run.py", "--sim", sim)
+    return [pytest.param(sim, top, marks=pytest.mark.beside(*run, top)) for top in tops]
+
+
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(
-    ("sim", "top"), [*(("icarus", top) for top in ON_ICARUS), *(("verilator", top) for top in ON_VERILATOR)]
-)
-def test_simulation(simulations: Simulations, sim: str, top: str) -> None:
-    if lacking := missing(sim):
-        pytest.skip(f"{lacking} is not installed")
-    status, said = simulations.begin((sim, top)).result()
-    assert status == 0, said[-9000:]
+@pytest.mark.parametrize(("sim", "top"), _on("icarus", ON_ICARUS) + _on("verilator", ON_VERILATOR))
+def test_simulation(program: Result, sim: str, top: str) -> None:
+    status, said = program
+    if status == LACKING:
+        pytest.skip(said)
+    assert status == 0, f"{top} on {sim}:\n{said[-9000:]}"
