@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -20,7 +21,7 @@ from app.calibration_measured import caption
 from app.panels.calibration_constants import ConstantsTable
 from app.panels.calibration_plot import NoisePlot
 from app.panels.waveform import decibels
-from app.theme import Theme, font
+from app.theme import Theme, font, scaled
 from kwscore.models.calibration import SNR_RANGE_DB
 from kwscore.stream.calibrator import Law
 
@@ -83,20 +84,29 @@ class CalibrationDialog(QDialog):
         self.close_button = _button("Close", "Close; what is set stays", None)
         self.close_button.clicked.connect(self.close)
         self._arrange()
-        self.resize(600, 620)
         self.set_theme(theme)
+        room = self.screen().availableSize()
+        self.resize(min(scaled(620), room.width()), min(scaled(650), room.height() - 40))
 
     def _arrange(self) -> None:
-        column = QVBoxLayout(self)
-        column.setContentsMargins(20, 16, 20, 14)
-        column.setSpacing(8)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 16, 0, 14)
+        outer.setSpacing(8)
+        top, bottom = QVBoxLayout(), QVBoxLayout()
+        for part in (top, bottom):
+            part.setContentsMargins(20, 0, 20, 0)
+            part.setSpacing(8)
         head = QHBoxLayout()
         head.setSpacing(8)
         head.addWidget(self.lamp)
         head.addWidget(self.state, 1)
-        column.addLayout(head)
-        column.addWidget(self.sentence)
-        column.addWidget(self.bar)
+        top.addLayout(head)
+        top.addWidget(self.sentence)
+        top.addWidget(self.bar)
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(20, 0, 20, 0)
+        column.setSpacing(8)
         row = QHBoxLayout()
         row.setSpacing(24)
         for name, value in self.figures.items():
@@ -111,7 +121,10 @@ class CalibrationDialog(QDialog):
         column.addWidget(self.constants)
         column.addWidget(self.engines)
         column.addWidget(self.help)
-        column.addSpacing(4)
+        scroll = QScrollArea()  # large text on a small screen
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setWidget(inner)
         first, last = QHBoxLayout(), QHBoxLayout()
         for widget in (self.measure, self.cancel, self.anyway):
             first.addWidget(widget)
@@ -121,8 +134,11 @@ class CalibrationDialog(QDialog):
             last.addWidget(widget)
         last.addStretch(1)
         last.addWidget(self.close_button)
-        column.addLayout(first)
-        column.addLayout(last)
+        bottom.addLayout(first)
+        bottom.addLayout(last)
+        outer.addLayout(top)
+        outer.addWidget(scroll, 1)
+        outer.addLayout(bottom)
 
     def set_theme(self, theme: Theme) -> None:
         """Take the window's colours."""

@@ -36,8 +36,8 @@ EFFECTS = {
         Change(-0.377, "0.17"), -8.546,
     ),
     "f6f6d9d8acc0": Effect(
-        "NanoMamba-Matched-DualPCEN-v2-SSMv2", 4505, 84.8, Change(-0.1, "0.58"), Change(-0.9, "2e-4"),
-        Change(-0.3, "0.02"), +0.3,
+        "NanoMamba-Matched-DualPCEN-v2-SSMv2", 4505, 84.772, Change(-0.111, "0.58"), Change(-0.710, "0.0024"),
+        Change(-0.333, "0.02"), +0.333,
     ),
     "f6503825e6a6": Effect(
         "NC-SSM", 4505, 83.219, Change(-0.178, "0.57"), Change(-3.374, "2e-15"), Change(+0.266, "0.29"), -1.110

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 
 from app.calibration import Part
 from app.theme import Theme, font
 from kwscore.models.calibration import CALIBRATION, Values
 
 MEANING = {
-    "delta_floor_min": "least step size where the SNR is low",
-    "delta_floor_max": "least step size where the SNR is high",
-    "epsilon_min": "share of the input that bypasses the gate where the SNR is high",
-    "epsilon_max": "share of the input that bypasses the gate where the SNR is low",
+    "delta_floor_min": "least step size at low SNR",
+    "delta_floor_max": "least step size at high SNR",
+    "epsilon_min": "input that passes the gate by, at high SNR",
+    "epsilon_max": "input that passes the gate by, at low SNR",
     "bgate_floor": "least opening of the input gate",
 }
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -36,6 +36,7 @@ class ConstantsTable(QWidget):
         self._grid.setHorizontalSpacing(18)
         self._grid.setVerticalSpacing(1)
         self._grid.setColumnStretch(1, 1)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Constants before and after")
 
     def set_theme(self, theme: Theme) -> None:

@@ -33,7 +33,7 @@ class NoisePlot(QWidget):
         """(40,) dBFS of the measured noise."""
         self.floor: NDArray[np.float64] | None = None
         """(40,) dBFS of the network's own floor."""
-        self.setMinimumSize(300, 120)
+        self.setMinimumWidth(300)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Noise by band")
         self.setToolTip(
@@ -41,6 +41,7 @@ class NoisePlot(QWidget):
             "own window.</p><p><b>The network's own floor</b>: the noise floor that it follows by itself, without any "
             "calibration, as it stood when the silence ended. Where the two agree it had found the noise already.</p>"
         )
+        self.set_theme(theme)
         self.show_noise(None, None)
 
     def sizeHint(self) -> QSize:
@@ -49,6 +50,7 @@ class NoisePlot(QWidget):
     def set_theme(self, theme: Theme) -> None:
         """Take the window's colours."""
         self.theme = theme
+        self.setMinimumHeight(scaled(140))
         self.update()
 
     def show_noise(self, spectrum: NDArray[np.float64] | None, floor: NDArray[np.float64] | None) -> None:
