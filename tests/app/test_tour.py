@@ -109,6 +109,9 @@ def test_the_keyboard_alone_leads_through_the_tour(window, qtbot) -> None:
     assert [press(Qt.Key.Key_Backtab) for _ in range(3)] == ["Back", "Skip", "Next"]
     press(Qt.Key.Key_Left)
     assert overlay.number == 0
+    theme = window.theme.name
+    press(Qt.Key.Key_T)  # a command of the window behind
+    assert window.theme.name == theme
     for number in range(1, 5):
         press(Qt.Key.Key_Return if number % 2 else Qt.Key.Key_Space)
         assert overlay.number == number
