@@ -18,7 +18,7 @@ from app.sources import Choice
 from app.window import MainWindow
 from tests.app.conftest import OpenWindow
 from tests.app.fakes import LoudnessEngine, SteadyFeed, write_sound
-from tests.app.handling import live
+from tests.app.handling import live, part
 
 
 @pytest.fixture
@@ -33,10 +33,6 @@ def heard(open_window: OpenWindow, qtbot, tmp_path: Path) -> MainWindow:
     qtbot.waitUntil(lambda: not window.controller.running, timeout=60_000)
     window.tick()
     return window
-
-
-def part(window: MainWindow, kind: type) -> object:
-    return next(each for each in window.features if isinstance(each, kind))
 
 
 def spot(window: MainWindow, key: str, column: float, height: float = 0.5) -> QPoint:

@@ -141,7 +141,7 @@ def test_a_playlist_that_knows_its_items_without_noise_has_a_true_snr(injected: 
     history = History.for_engine(engine)
     while history.end < 1250:
         history.extend(runner.step())
-    seen, alone = 0, 0
+    seen = 0
     for item in source.items[28:34]:
         middle = (item.start + item.end) // 2 - base
         column = (middle - 512) // 160 + 1
