@@ -113,7 +113,7 @@ def numbers(text: str, name: str) -> list[float]:
     for part in parts:
         if not re.fullmatch(number, part):
             raise KWScopeError(f"{name}: {part!r} is not a number: write numbers with spaces between them.")
-    return [float(part) for part in parts]
+    return [float(part) if "." in part else int(part) for part in parts]  # seeds are whole, and longer than a float
 
 
 def whole_number(value: float) -> int:

@@ -233,8 +233,8 @@ class PlanEditor(QWidget):
             mix=self.mix.currentData() if corpus else "balanced",
             extra_dir=self._plan.source.extra_dir if corpus else None,
         )
-        port = self.port.text().strip()
-        noises, snrs = self.noises.values(), numbers(self.snrs.text(), "SNR, dB")
+        ports = self.port.text().split()
+        noises, snrs = self.noises.values(), map(float, numbers(self.snrs.text(), "SNR, dB"))
         made = Plan(
             title=self._plan.title,
             source=source,
@@ -243,7 +243,7 @@ class PlanEditor(QWidget):
             clean=self.clean.isChecked(),
             seeds=tuple(whole_number(value) for value in numbers(self.seeds.text(), "Seeds")),
             networks=self.networks.values(),
-            engines=(*self.engines.values(), *((BOARD + port,) if port else ())),
+            engines=(*self.engines.values(), *(BOARD + port for port in ports)),
             mode=mode,
             reference=self._plan.reference,
             gap_s=self._plan.gap_s,
@@ -265,7 +265,7 @@ class PlanEditor(QWidget):
         self.noises.check_only(())
         for noise in plan.noises:
             self.noises.add(noise, noise_label(noise).removeprefix(RECORDED), True)
-        self.snrs.setText(" ".join(f"{snr:g}" for snr in plan.snrs))
+        self.snrs.setText(" ".join(str(snr).removesuffix(".0") for snr in plan.snrs))
         self.snrs.setCursorPosition(0)
         self.clean.setChecked(plan.clean)
         self.seeds.setText(" ".join(map(str, plan.seeds)))
@@ -275,7 +275,7 @@ class PlanEditor(QWidget):
         known = {"float", "integer", SIM, RTL}
         self.engines.check_only(plan.engines)
         ports = [engine.removeprefix(BOARD) for engine in plan.engines if engine not in known]
-        self.port.setText(ports[0] if ports else "")
+        self.port.setText(" ".join(ports))
         self.detect.setChecked(plan.detection is not None)
         self._detection = plan.detection or self._detection
         self.blockSignals(blocked)
