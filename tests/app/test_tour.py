@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton
 
 from app import about
 from app import settings as store
@@ -98,7 +98,9 @@ def test_the_tour_can_be_left_at_any_step(window, qtbot, leave: str) -> None:
 def test_the_keyboard_alone_leads_through_the_tour(window, qtbot) -> None:
     def press(key: Qt.Key) -> str:
         qtbot.keyClick(QApplication.focusWidget(), key)
-        return QApplication.focusWidget().text()
+        widget = QApplication.focusWidget()
+        assert isinstance(widget, QAbstractButton)
+        return widget.text()
 
     window.actions_by_name["tour"].trigger()
     overlay = overlay_of(window)
