@@ -34,6 +34,7 @@ from kwscore.evaluation.cached import (
     stream_features,
 )
 from kwscore.evaluation.noisy import parse_condition
+from kwscore.files import beside
 from kwscore.models.checkpoint import save_checkpoint
 from kwscore.models.cnn import CnnBaseline
 from kwscore.models.config import DEFAULT_NETWORK
@@ -214,9 +215,8 @@ def train_teacher_network(
     if trainer.resume():
         say(f"resuming after epoch {trainer.epoch} of {epochs}")
     net = trainer.run(report)
-    partial = out.with_suffix(".part")
-    save_file(net.state_dict(), partial)
-    partial.replace(out)
+    with beside(out) as part:
+        save_file(net.state_dict(), part)
     return evaluate_cached(net, validation, WATCHED)
 
 
