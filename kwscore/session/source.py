@@ -64,6 +64,8 @@ class SessionSource(PacedSource):
             return np.zeros(0, np.int16)
         samples = self.session.audio(self._next, self._next + n)
         self._next += len(samples)
+        if self.session.lost:
+            self._message = self.session.trouble  # damage is met where it is heard
         return samples
 
     def _close(self) -> None:

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kwscore.errors import KWScopeError
-from kwscore.session.container import scan
+from kwscore.session.container import AUDIO, scan
 from kwscore.session.notes import Note
 from kwscore.session.reader import Session, finish_cut
 from kwscore.session.replay import verify
+from kwscore.session.source import SessionSource
 from kwscore.stream import StreamEngine
 from tests.session.conftest import record
 
@@ -116,6 +117,24 @@ def test_one_bit_wrong_anywhere(tmp_path_factory, whole: Path, share: float, bit
             assert not found[lacking].any()
         rows = sum(len(block) for block in session.frames())
         assert complete.rows - 120 <= rows <= complete.rows
+
+
+def test_damage_is_said_as_soon_as_it_is_heard(tmp_path: Path, whole: Path) -> None:
+    data = bytearray(whole.read_bytes())
+    sound = [chunk for chunk in scan(whole).chunks if chunk.kind == AUDIO]
+    data[sound[5].offset + sound[5].length // 2] ^= 1
+    (path := tmp_path / "a.kwsession").write_bytes(data)
+    now = [0.0]
+    source = SessionSource(path, clock=lambda: now[0])
+    source.start()
+    said = []
+    for _ in range(sound[6].first // 1600):
+        now[0] += 0.1
+        source.read()
+        said.append(source.status().message)
+    source.stop()
+    assert said[sound[5].first // 1600 - 2] == ""
+    assert "a.kwsession was damaged after it was recorded" in said[-1]
 
 
 def test_a_power_cut_leaves_zeros_at_the_end(tmp_path: Path, whole: Path) -> None:
