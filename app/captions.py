@@ -114,7 +114,7 @@ def truesnr(scene: Scene) -> str:
     columns = scene.columns
     known = np.isfinite(columns.true_snr[:, 0])
     if not known[-NOW:].any():
-        return "Mix noise in, then the true SNR is known."
+        return "Mix noise in, or wait for the noisy words of the demo: then the true SNR is known."
     # within what the panel shows: below its scale a figure has no meaning
     estimate, truth = (np.clip(each[known], LEAST_DB, MOST_DB) for each in (estimate_db(columns.snr), columns.true_snr))
     loud = truth > CLEAR_DB

@@ -92,7 +92,7 @@ class BarsPanel(QWidget):
     def _geometry(self) -> _Geometry:
         """One column, or two where the rows of one would be too low for the text."""
         rows, columns, edge = N_CLASSES, 1, 16
-        if (self.height() - 12) / rows < scaled(14, 0.9):
+        if (self.height() - 12) / rows < scaled(12):
             rows, columns, edge = N_CLASSES // 2, 2, 8
         row, column = (self.height() - 12) / rows, self.width() / columns
         size = min(float(scaled(14)), row * 0.68, (column - 2 * edge - SHORTEST) / 7.8)
