@@ -7,7 +7,6 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from kwscore.data.streams import StreamRecipe
 from kwscore.errors import KWScopeError
 from kwscore.evaluation.accuracy import Score, summary
 from kwscore.evaluation.cached import Cache, evaluate_cached
+from kwscore.files import beside, make_folder
 from kwscore.models.cnn import CnnBaseline, make_cnn
 from kwscore.models.config import baseline_config
 from kwscore.models.network import NanoMamba
@@ -121,12 +121,7 @@ class Trainer:
         self.recipe, self.stores, self.validation, self.folder, self.soft = recipe, stores, validation, folder, soft
         self.team = team or Team()
         self.device = torch.device(device)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise KWScopeError(
-                f"The folder {folder} cannot be made ({error.strerror or error}): choose another --out."
-            ) from None
+        make_folder(folder, "choose another --out")
         self.net = make(recipe).to(self.device)
         self.ema = make(recipe).to(self.device)
         self.reader = Reader(recipe, self.device, self.team.rank, self.team.world)
@@ -163,12 +158,9 @@ class Trainer:
         log = "".join(json.dumps(row) + "\n" for row in self.history).encode()
         try:
             for path, data in ((self.state_path, content.getvalue()), (self.folder / "log.jsonl", log)):
-                partial = path.with_suffix(".part")
-                partial.write_bytes(data)
-                partial.replace(path)
+                with beside(path) as part:
+                    part.write_bytes(data)
         except OSError as error:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)  # half a state only takes the room that is missing
             raise KWScopeError(
                 f"The training's state cannot be written to {self.folder} ({error.strerror or error}): make room and "
                 "run the same command again; it goes on after the last epoch that was written."
