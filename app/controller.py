@@ -10,13 +10,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app import networks
 from app.boards import Boards, OpenBoard, open_board
 from app.calibration import Calibration
 from app.engines import EngineChoice, EngineSet, Kind, Workshop, called
+from app.events import DevicesFound, EnginesTried, NetworkTried, Risen, Searched
 from app.feed import HELD, Mark
 from app.history_feed import HistoryFeed
 from app.listening import Listening, in_thread
@@ -41,44 +41,6 @@ if TYPE_CHECKING:
 CLOSE_DEADLINE = 1.5  # s
 
 __all__ = ["Compared", "Controller", "Detected", "DevicesFound", "EnginesTried", "NetworkTried", "Notice", "Risen"]
-
-
-@dataclass(frozen=True, slots=True)
-class DevicesFound:
-    """Microphones that were found, and a sentence when there are none."""
-
-    devices: Sequence[InputDevice]
-    notice: str
-
-
-@dataclass(frozen=True, slots=True)
-class Risen:
-    """The word reported at ``column`` has meanwhile reached a higher ``score``."""
-
-    column: float
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkTried:
-    """A network by name or path (empty: the standard one) was loaded, or could not be."""
-
-    name: str
-    loaded: bool
-
-
-@dataclass(frozen=True, slots=True)
-class EnginesTried:
-    """Engines were made as ``choice`` says, or could not be: then ``sentence`` says why, and what runs is unchanged."""
-
-    choice: EngineChoice
-    sentence: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Searched:
-    found: DevicesFound
-    reopen: bool
 
 
 class Controller:
@@ -199,7 +161,7 @@ class Controller:
                 notice = "" if devices else "No microphone was found"
             except KWScopeError as error:
                 notice = str(error)
-            events.append(_Searched(DevicesFound(devices, notice), reopen))
+            events.append(Searched(DevicesFound(devices, notice), reopen))
 
         in_thread("kwscope-devices", work)
 
@@ -346,7 +308,7 @@ class Controller:
             return self._loaded(event)
         if isinstance(event, NotLoaded):
             return self._not_loaded(event)
-        if isinstance(event, _Searched):
+        if isinstance(event, Searched):
             self._searching = False
             if event.reopen:
                 self._open_with_engine(self.choice)
