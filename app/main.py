@@ -30,7 +30,7 @@ from kwscore.constants import HOP, SAMPLE_RATE
 from kwscore.errors import KWScopeError
 from kwscore.stream.detection import DetectionSettings
 
-PICTURE_PATIENCE = 120.0  # s that loading and compiling may take before a picture without sound is an error
+PICTURE_PATIENCE = 120.0  # s after which a picture without sound is an error, once there is a network
 ENGINE_SECONDS = 3.0  # s of sound that a picture shows of engines that came late
 IDLE_LOOKS = 25  # looks, 0.5 s, at a window that waits for nothing any more before its picture is given up
 
@@ -128,15 +128,21 @@ class _Ending:
         self.timer = QTimer(window)
         self.timer.setInterval(20)
         self.timer.timeout.connect(self._look)
+        self.patience = QTimer(window)
+        self.patience.setSingleShot(True)
+        self.patience.setInterval(round(1000 * ((seconds or 5.0) + PICTURE_PATIENCE)))
+        self.patience.timeout.connect(self._give_up)
         if picture is not None or unseen is not None:
             self.timer.start()
         if picture is not None:
-            QTimer.singleShot(round(1000 * ((seconds or 5.0) + PICTURE_PATIENCE)), self._give_up)
+            self.patience.start()
         elif seconds is not None:
             QTimer.singleShot(round(1000 * seconds), window.close)
 
     def _look(self) -> None:
         feed, controller = self.window.feed, self.window.controller
+        if self.patience.isActive() and controller.engines is None and controller.waiting:
+            self.patience.start()  # anew: compiling, which a busy machine takes minutes for, has a limit of its own
         if feed.end > 0 and controller.health().notice:  # a second engine is being made: it shall be seen too
             self.samples = max(self.samples, feed.end * HOP + ENGINE_SECONDS * SAMPLE_RATE)
         if self.picture is None and feed.end > 0:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,32 @@ def test_unseen_nothing_wrong_is_nothing_said(
     picture = str(tmp_path / "picture.png")
     assert run_with(monkeypatch, loads(LoudnessEngine()), source=str(sound), screenshot=picture) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_a_picture_waits_for_a_network_that_is_still_being_compiled(
+    qapp: object, sound: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from app import main as module
+
+    looked, begun = threading.Event(), []
+
+    class Ending(module._Ending):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            self.patience.start = lambda: begun.append(self.window.controller.waiting)  # type: ignore[method-assign]
+
+        def _look(self) -> None:
+            super()._look()
+            if len(begun) >= 3:
+                looked.set()
+
+    def load(name: str, progress: Any) -> Any:
+        assert looked.wait(60)
+        return loads(LoudnessEngine())(name, progress)
+
+    monkeypatch.setattr(module, "_Ending", Ending)
+    assert run_with(monkeypatch, load, source=str(sound), screenshot=str(tmp_path / "a.png")) == 0
+    assert set(begun) == {"Loading the network…"}
 
 
 def test_trouble_that_is_over_does_not_count(open_window: OpenWindow, capsys: pytest.CaptureFixture[str]) -> None:
