@@ -187,7 +187,7 @@ def test_a_picture_waits_for_a_network_that_is_still_being_compiled(
     class Ending(module._Ending):
         def __init__(self, *given: Any) -> None:
             super().__init__(*given)
-            self.patience.start = lambda: begun.append(self.window.controller.waiting)  # type: ignore[method-assign]
+            self.patience.start = lambda: begun.append(self.window.controller.waiting)  # type: ignore[assignment]
 
         def _look(self) -> None:
             super()._look()
