@@ -7,7 +7,7 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
 from app.feed import Columns
-from app.panels.timepanel import TimePanel
+from app.panels.timepanel import TAG, TimePanel
 from app.paths import draw_dashed, polyline
 from app.theme import scaled
 from kwscore.constants import LABELS, SILENCE, UNKNOWN, WORDS
@@ -84,7 +84,9 @@ class PosteriorPanel(TimePanel):
             text = f"{values[index]:.2f} {LABELS[index]}"
             self.side_label(painter, side, y, QColor(theme.series[index]), text)
         if len(set(thresholds)) == 1:
-            self.tag(
-                painter, f"threshold {thresholds[0]:.2f}", plot.left() + 4, self.y_of(thresholds[0]) + 3,
-                theme.colour("surface", 0.8), theme.muted,
-            )  # fmt: skip
+            line, tall = self.y_of(thresholds[0]), scaled(TAG)
+            below, above = line + 3, line - 3 - tall
+            fits = below + tall <= plot.bottom() - scaled(18)  # where the words that were said have their labels
+            if fits or above >= plot.top():
+                fill, y = theme.colour("surface", 0.8), below if fits else above
+                self.tag(painter, f"threshold {thresholds[0]:.2f}", plot.left() + 4, y, fill, theme.muted)
