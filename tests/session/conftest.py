@@ -10,42 +10,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kwscore.audio.source import SourceState, SourceStatus
 from kwscore.session.recorder import Recorder
 from kwscore.session.tap import PreRoll
 from kwscore.stream import StreamEngine
 from kwscore.stream.detection import DetectionSettings, Detector
 from kwscore.stream.runner import Runner
+from tests.stream.fakes import Blocks
 from tests.stream.nets import DUAL, random_net
-from tests.stream.signals import PCM, varied
+from tests.stream.signals import varied
 
 SETTINGS = DetectionSettings(smoothing_ms=30, threshold=0.12, minimum_ms=10, refractory_ms=200, release=0.99)
 """Random weights are unsure of everything: at this threshold they report words."""
 Hook = Callable[[int, Runner, Recorder], object]
-
-
-class Blocks:
-    """A source that delivers given blocks, one a read."""
-
-    name = "blocks"
-    live = False
-
-    def __init__(self, blocks: list[PCM]) -> None:
-        self.blocks = list(blocks)
-        self.delivered = 0
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-    def read(self, timeout: float = 0.0) -> PCM:
-        block = self.blocks.pop(0) if self.blocks else np.zeros(0, np.int16)
-        self.delivered += len(block)
-        return block
-
-    def status(self) -> SourceStatus:
-        state = SourceState.RUNNING if self.blocks else SourceState.FINISHED
-        return SourceStatus(state, position=self.delivered)
 
 
 @pytest.fixture(scope="session")

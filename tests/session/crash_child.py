@@ -12,7 +12,8 @@ from kwscore.session.recorder import Recorder
 from kwscore.stream import StreamEngine
 from kwscore.stream.detection import Detector
 from kwscore.stream.runner import Runner
-from tests.session.conftest import SETTINGS, Blocks
+from tests.session.conftest import SETTINGS
+from tests.stream.fakes import Blocks
 from tests.stream.nets import DUAL, random_net
 from tests.stream.signals import varied
 

@@ -27,7 +27,8 @@ from kwscore.stream import StreamEngine
 from kwscore.stream.calibrator import Calibrator
 from kwscore.stream.detection import DetectionSettings, Detector
 from kwscore.stream.runner import Runner
-from tests.session.conftest import SETTINGS, Blocks, record
+from tests.session.conftest import SETTINGS, record
+from tests.stream.fakes import Blocks
 from tests.stream.nets import random_net
 
 PCM = NDArray[np.int16]

@@ -14,15 +14,14 @@ from kwscore.stream.comparison import FIRST, SECOND, SURE, Comparison
 from kwscore.stream.detection import Detector, Event
 from kwscore.stream.runner import Batch, Runner, Track
 from tests.board.toy import ToyEngine, speech_like
-from tests.stream.fakes import ShiftedEngine
-from tests.stream.test_runner import Chunks
+from tests.stream.fakes import Blocks, ShiftedEngine
 
 PCM = speech_like(120)
 NONE = np.empty((0, 12), np.float32)
 
 
 def compared(first: object, second: object, cuts: list[int]) -> tuple[Comparison, list[Batch]]:
-    runner = Runner(Chunks(np.split(PCM, cuts)), first, Detector(), reference=second)  # type: ignore[arg-type]
+    runner = Runner(Blocks(np.split(PCM, cuts)), first, Detector(), reference=second)  # type: ignore[arg-type]
     comparison, batches = Comparison(), []
     while not runner.finished:
         batches.append(runner.step())

@@ -15,8 +15,7 @@ from kwscore.stream.detection import Detector
 from kwscore.stream.history import History
 from kwscore.stream.runner import Batch, Runner
 from tests.board.toy import ToyEngine, assert_same, speech_like
-from tests.stream.fakes import PATIENCE, GatedEngine
-from tests.stream.test_runner import Chunks
+from tests.stream.fakes import PATIENCE, Blocks, GatedEngine
 
 PCM = speech_like(300)
 
@@ -176,8 +175,8 @@ def test_a_job_has_the_engine_for_itself(defer: Callable[..., DeferredEngine]) -
 def test_a_deferred_engine_without_standby_is_refused(defer: Callable[..., DeferredEngine]) -> None:
     deferred = defer(GatedEngine())
     with pytest.raises(KWScopeError, match="standby"):
-        Runner(Chunks([PCM]), deferred, Detector())
-    runner = Runner(Chunks([PCM]), ToyEngine(), Detector())
+        Runner(Blocks([PCM]), deferred, Detector())
+    runner = Runner(Blocks([PCM]), ToyEngine(), Detector())
     with pytest.raises(KWScopeError, match="standby"):
         runner.swap(engine=deferred)
 
@@ -185,7 +184,7 @@ def test_a_deferred_engine_without_standby_is_refused(defer: Callable[..., Defer
 @pytest.mark.parametrize("cuts", [[], [100, 700, 5000, 5001, 20_000, 40_000]])
 def test_frames_of_a_deferred_engine_are_all_its_own(defer: Callable[..., DeferredEngine], cuts: list[int]) -> None:
     deferred = defer(GatedEngine())
-    batches = steps(Runner(Chunks(np.split(PCM, cuts)), deferred, Detector(), standby=ToyEngine()), deferred)
+    batches = steps(Runner(Blocks(np.split(PCM, cuts)), deferred, Detector(), standby=ToyEngine()), deferred)
     assert not any(batch.stood_in for batch in batches)
     assert_same([r for b in batches for r in b.telemetry], ToyEngine().process(PCM))
 
@@ -194,7 +193,7 @@ def test_a_late_engine_stalls_nothing(defer: Callable[..., DeferredEngine]) -> N
     engine = GatedEngine()
     engine.gate.clear()
     deferred = defer(engine)
-    runner = Runner(Chunks(np.split(PCM, range(160, len(PCM), 160))), deferred, Detector(), standby=ToyEngine())
+    runner = Runner(Blocks(np.split(PCM, range(160, len(PCM), 160))), deferred, Detector(), standby=ToyEngine())
     batches = [runner.step() for _ in range(100)]
     given = frames(batches)
     assert given == list(range(100 - 3 - module.PATIENCE - 1))
@@ -211,7 +210,7 @@ def test_lost_and_back_again(defer: Callable[..., DeferredEngine]) -> None:
     engine, reference, there = GatedEngine(), ToyEngine(), [True]
     deferred = defer(engine, at_hand=lambda: there[0])
     blocks = np.split(PCM, range(160, len(PCM), 160))
-    runner = Runner(Chunks(blocks), deferred, Detector(), reference=reference, standby=ToyEngine())
+    runner = Runner(Blocks(blocks), deferred, Detector(), reference=reference, standby=ToyEngine())
     history = History.for_engine(deferred)
     batches: list[Batch] = []
 
@@ -251,7 +250,7 @@ def test_a_swap_gives_what_was_owed_first(defer: Callable[..., DeferredEngine]) 
     engine = GatedEngine()
     engine.gate.clear()
     deferred = defer(engine)
-    runner = Runner(Chunks(np.split(PCM, range(160, len(PCM), 160))), deferred, Detector(), standby=ToyEngine())
+    runner = Runner(Blocks(np.split(PCM, range(160, len(PCM), 160))), deferred, Detector(), standby=ToyEngine())
     batches = [runner.step() for _ in range(20)]
     assert frames(batches) == []
     runner.swap(engine=ToyEngine(), standby=None)
@@ -265,7 +264,7 @@ def test_both_engines_hear_the_same_mixture() -> None:
         def process(self, speech: np.ndarray, /) -> np.ndarray:
             return (-speech // 2).astype(np.int16)
 
-    runner = Runner(Chunks([PCM]), ToyEngine(), Detector(), Inverting(), reference=ToyEngine())
+    runner = Runner(Blocks([PCM]), ToyEngine(), Detector(), Inverting(), reference=ToyEngine())
     batch = runner.step()
     expected = ToyEngine().process((-PCM // 2).astype(np.int16))
     assert_same(batch.telemetry, expected)

@@ -14,9 +14,9 @@ from kwscore.stream.detection import DetectionSettings, Detector, Event
 from kwscore.stream.history import History
 from kwscore.stream.runner import Batch, Runner
 from kwscore.stream.telemetry import Telemetry
+from tests.stream.fakes import Blocks
 from tests.stream.nets import DUAL, random_net
 from tests.stream.signals import varied
-from tests.stream.test_runner import Chunks
 
 
 def record(frame: int, experts: int = 2, blocks: int = 2, value: float | None = None) -> Telemetry:
@@ -130,7 +130,7 @@ def test_extend_equals_append() -> None:
         if event:
             one.add_event(event, r)
     cuts = np.sort(np.random.default_rng(0).integers(0, len(pcm), 90))
-    runner = Runner(Chunks([b for b in np.split(pcm, cuts) if len(b)]), engine, Detector(settings))
+    runner = Runner(Blocks([b for b in np.split(pcm, cuts) if len(b)]), engine, Detector(settings))
     while not runner.finished:
         other.extend(runner.step())
     a, b = one.view(), other.view()

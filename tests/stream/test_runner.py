@@ -8,36 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kwscore.audio.source import Source, SourceState, SourceStatus
+from kwscore.audio.source import Source
 from kwscore.stream import StreamEngine
 from kwscore.stream.detection import DetectionSettings, Detector
 from kwscore.stream.runner import Batch, Runner
+from tests.stream.fakes import Blocks
 from tests.stream.nets import DUAL, random_net
-from tests.stream.signals import PCM, varied
-
-
-class Chunks:
-    """A source that delivers given blocks, one a read."""
-
-    def __init__(self, blocks: list[PCM]) -> None:
-        self.blocks = list(blocks)
-        self.delivered = 0
-
-    name = "chunks"
-    live = False
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-    def read(self, timeout: float = 0.0) -> PCM:
-        block = self.blocks.pop(0) if self.blocks else np.zeros(0, np.int16)
-        self.delivered += len(block)
-        return block
-
-    def status(self) -> SourceStatus:
-        state = SourceState.RUNNING if self.blocks else SourceState.FINISHED
-        return SourceStatus(state, position=self.delivered)
+from tests.stream.signals import varied
 
 
 class Halving:
@@ -65,9 +42,9 @@ def drain(runner: Runner) -> list[Batch]:
 @given(cuts=st.lists(st.integers(0, 20000), max_size=10))
 def test_chunking_changes_nothing(engine: StreamEngine, cuts: list[int]) -> None:
     pcm = varied(1.25, seed=1)
-    whole = drain(Runner(Chunks([pcm]), engine, Detector(SETTINGS)))
+    whole = drain(Runner(Blocks([pcm]), engine, Detector(SETTINGS)))
     blocks = [block for block in np.split(pcm, sorted(cuts)) if len(block)]
-    parts = drain(Runner(Chunks(blocks), engine, Detector(SETTINGS)))
+    parts = drain(Runner(Blocks(blocks), engine, Detector(SETTINGS)))
     assert np.array_equal(np.concatenate([b.samples for b in parts]), pcm)
     assert [e for b in parts for e in b.events] == [e for b in whole for e in b.events]
     assert np.array_equal(np.concatenate([b.posteriors for b in parts]), np.concatenate([b.posteriors for b in whole]))
@@ -78,17 +55,17 @@ def test_chunking_changes_nothing(engine: StreamEngine, cuts: list[int]) -> None
 
 def test_events_are_found_at_all(engine: StreamEngine) -> None:
     """So that comparing lists of events compares something."""
-    (batch, *_) = drain(Runner(Chunks([varied(1.25, seed=1)]), engine, Detector(SETTINGS)))
+    (batch, *_) = drain(Runner(Blocks([varied(1.25, seed=1)]), engine, Detector(SETTINGS)))
     assert batch.events
 
 
 def test_it_is_a_source_that_is_driven() -> None:
-    assert isinstance(Chunks([]), Source)
+    assert isinstance(Blocks([]), Source)
 
 
 def test_mixer_is_heard_and_can_be_exchanged(engine: StreamEngine) -> None:
     pcm = varied(2.0)
-    runner = Runner(Chunks([pcm[:10000], pcm[10000:20000], pcm[20000:]]), engine, Detector(), Halving())
+    runner = Runner(Blocks([pcm[:10000], pcm[10000:20000], pcm[20000:]]), engine, Detector(), Halving())
     heard = [runner.step().samples]
     runner.swap(mixer=None)
     heard.append(runner.step().samples)
@@ -104,7 +81,7 @@ def test_mixer_is_heard_and_can_be_exchanged(engine: StreamEngine) -> None:
 @pytest.mark.parametrize("how", ["swap", "reset"])
 def test_exchange_and_reset_lose_no_sample_and_no_column(engine: StreamEngine, cut: int, how: str) -> None:
     pcm = varied(2.0, seed=3)
-    runner = Runner(Chunks([pcm[:cut], pcm[cut:]]), engine, Detector())
+    runner = Runner(Blocks([pcm[:cut], pcm[cut:]]), engine, Detector())
     before = runner.step()
     other = (
         StreamEngine(random_net("NanoMamba-Tiny", seed=1)) if how == "swap" else StreamEngine(random_net(DUAL, seed=4))
@@ -130,7 +107,7 @@ def test_exchange_and_reset_lose_no_sample_and_no_column(engine: StreamEngine, c
 
 def test_statistics(engine: StreamEngine) -> None:
     pcm = varied(3.0)
-    runner = Runner(Chunks(np.array_split(pcm, 50)), engine, Detector())
+    runner = Runner(Blocks(np.array_split(pcm, 50)), engine, Detector())
     assert runner.statistics().frames == 0
     drain(runner)
     figures = runner.statistics()
@@ -141,7 +118,7 @@ def test_statistics(engine: StreamEngine) -> None:
 
 
 def test_nothing_due_is_an_empty_batch(engine: StreamEngine) -> None:
-    runner = Runner(Chunks([np.zeros(0, np.int16), np.zeros(100, np.int16)]), engine, Detector())
+    runner = Runner(Blocks([np.zeros(0, np.int16), np.zeros(100, np.int16)]), engine, Detector())
     batch = runner.step()
     assert not len(batch.samples)
     assert batch.telemetry == []

@@ -19,8 +19,8 @@ from kwscore.stream.history import History
 from kwscore.stream.runner import Batch, Runner
 from kwscore.stream.telemetry import Telemetry
 from kwscore.stream.truesnr import SnrTruth, TrueSnr, agreement, band_snr_db, estimate_db, span_snr_db
+from tests.stream.fakes import Blocks
 from tests.stream.nets import DUAL, random_net
-from tests.stream.test_runner import Chunks
 
 RNG = np.random.default_rng(0)
 NONE = np.zeros(0, np.float32)
@@ -115,7 +115,7 @@ def test_the_history_carries_it_and_the_estimate_agrees_with_it() -> None:
     speech = np.rint(burst).astype(np.int16)
     engine = StreamEngine(random_net(DUAL))
     mixer = StreamingMixer("white", 0.0, reference=-23.0)
-    runner = Runner(Chunks(list(np.split(speech, 40))), engine, Detector(), mixer)
+    runner = Runner(Blocks(list(np.split(speech, 40))), engine, Detector(), mixer)
     history = History.for_engine(engine)
     while not runner.finished:
         history.extend(runner.step())
