@@ -247,7 +247,6 @@ def test_the_true_snr_of_the_second_around_each_word_is_a_figure(qapp, qtbot) ->
     assert panel.value_at_cursor() == "true SNR of the second around 5.0 dB"
 
 
-
 def test_the_band_that_is_pointed_at_is_read(qapp, qtbot) -> None:
     feed = SteadyFeed()
     panel = shown(SpectrogramPanel, feed, qtbot)
