@@ -69,8 +69,9 @@ def test_what_the_wheel_carries(wheel: Path, repository: Path) -> None:
     for path in (repository / "checkpoints_full").glob("*.safetensors"):
         assert f"kwscore/checkpoints_full/{path.name}" in names
         assert f"kwscore/checkpoints_full/{path.stem}.json" in names
-    demo = {path.name for path in (repository / "assets" / "demo").iterdir()}
-    assert {name.rpartition("/")[2] for name in names if name.startswith("kwscore/assets/demo/")} == demo
+    assets = repository / "assets"
+    demo = {f"kwscore/assets/{path.relative_to(assets)}" for path in (assets / "demo").rglob("*") if path.is_file()}
+    assert {name for name in names if name.startswith("kwscore/assets/demo/")} == demo
     for name in ("icon.svg", "kwscope.desktop", "icons/kwscope-256.png"):
         assert f"kwscore/assets/{name}" in names
     for part in ("app/fonts/Inter-Regular.otf", "app/fonts/OFL.txt", "app/panels/readout.py", "kwscore/cli/main.py"):

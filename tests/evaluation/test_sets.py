@@ -90,7 +90,7 @@ def test_unreadable_files_are_left_out_and_named(tmp_path: Path) -> None:
     less = load_set(corpus, "test", progress=said.append)
     assert (less.labels < 10).sum() == (whole.labels < 10).sum() - 1
     assert any(name in s for s in said)
-    assert "1 files were left out." in said
+    assert "1 file was left out." in said
 
 
 def test_a_condition_is_the_same_alone_in_a_grid_and_in_a_subset(data: EvaluationSet) -> None:
