@@ -50,7 +50,7 @@ def train(
     extra_dir: ExtraDir = None,
     cache: Annotated[Path | None, typer.Option(help="Where cached features go (about 12 MB per 256 streams).")] = None,
     recipe_file: Annotated[
-        Path | None, typer.Option("--recipe", help="JSON with recipe fields, for instance a card's 'recipe'.")
+        Path | None, typer.Option("--recipe", help="JSON with recipe fields, or the card of a checkpoint: its recipe.")
     ] = None,
     queue: Annotated[
         Path | None, typer.Option(help="JSON list of networks or recipes to train, instead of names.")

@@ -166,7 +166,7 @@ def recipe_from_dict(given: dict[str, Any]) -> TrainingRecipe:
 
 
 def load_recipe(path: Path | None, overrides: dict[str, Any]) -> TrainingRecipe:
-    """The default recipe, changed by a JSON file and then by ``overrides``."""
+    """The default recipe, changed by a JSON file (a recipe or a checkpoint's card) and then by ``overrides``."""
     return recipe_from_dict({**_fields(path), **overrides})
 
 
@@ -192,6 +192,8 @@ def _fields(path: Path | None) -> dict[str, Any]:
     values = _read_json(path, "--recipe") if path is not None else {}
     if not isinstance(values, dict):
         raise KWScopeError(f"--recipe {path} must hold one JSON object.")
+    if isinstance(values.get("recipe"), dict):  # the card of a checkpoint, which says how it was trained
+        return dict(values["recipe"])
     return values
 
 

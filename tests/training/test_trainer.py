@@ -192,6 +192,7 @@ def test_shipped_cards_hold_recipes_that_still_load() -> None:
         card = json.loads(path.with_suffix(".json").read_text())
         recipe = recipe_from_dict(card["recipe"])
         assert recipe.name == card["network"]
+        assert load_recipe(path.with_suffix(".json"), {}) == recipe, "a card stands for its recipe"
 
 
 def test_published_names_are_one_recipe() -> None:
