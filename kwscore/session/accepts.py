@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kwscore.constants import SAMPLE_RATE, WORDS
 from kwscore.errors import KWScopeError
 from kwscore.evaluation.events import Detection, EventScore, Utterance, score_events
 from kwscore.evaluation.longrun import THRESHOLDS
-from kwscore.session.codec import Frames
 from kwscore.session.reader import Session
 from kwscore.stream.detection import HOP_MS, DetectionSettings, Detector
 from kwscore.stream.telemetry import Telemetry
@@ -55,22 +55,16 @@ def report(
         raise KWScopeError(f"{session.path.name} holds no sound: there is nothing to count.")
     told = [DetectionSettings.from_dict(change.to) for change in session.detection]
     settings = told[0] if told else DetectionSettings()
-    if any(replace(other, threshold=settings.threshold) != settings for other in told):
+    if not all(comparable(settings, other) for other in told):
         raise KWScopeError(
             f"The detection settings changed within {session.path.name}: record them apart to count false accepts."
         )
-    floor = (session.header.get("spans") or {}).get("floor", 0.0)
+    counters = counters_for(settings, thresholds, (session.header.get("spans") or {}).get("floor", 0.0))
     truth = [Utterance(word.word, word.start, word.end) for word in session.truths]
-    wanted = sorted({*thresholds, settings.threshold})
-    counters = [
-        _Counter(settings, threshold)
-        for threshold in wanted
-        if floor <= threshold * settings.release + 1e-9 or not floor
-    ]
     for frames in session.frames():
         progress(int(frames.position[-1]))
         for counter in counters:
-            counter.take(frames)
+            counter.take(frames.frame, frames.position, frames.origin, frames.posteriors)
     rows = []
     hours = session.length / SAMPLE_RATE / 3600
     for counter in counters:
@@ -80,8 +74,24 @@ def report(
     return Report(hours, len(session.events), settings, bool(truth), tuple(rows))
 
 
-class _Counter:
-    """Detection at one threshold on posteriors that are smoothed already."""
+def comparable(settings: DetectionSettings, other: DetectionSettings) -> bool:
+    """Whether what was heard with both can be counted together: they differ by no more than the threshold."""
+    return replace(other, threshold=settings.threshold) == settings
+
+
+def counters_for(settings: DetectionSettings, thresholds: Iterable[float], floor: float) -> list[Counter]:
+    """Counters at ``thresholds`` and at that of ``settings``, in order; without those that what is kept from the
+    posterior ``floor`` on cannot decide (0: everything is kept)."""
+    wanted = sorted({*thresholds, settings.threshold})
+    return [
+        Counter(settings, threshold)
+        for threshold in wanted
+        if floor <= threshold * settings.release + 1e-9 or not floor
+    ]
+
+
+class Counter:
+    """Detection at one threshold on posteriors that are smoothed already; ``found`` is what it detected."""
 
     def __init__(self, settings: DetectionSettings, threshold: float) -> None:
         self.threshold = threshold
@@ -91,19 +101,28 @@ class _Counter:
         self._refractory = settings.refractory_frames
         self._quiet = 0  # frames in which every word was released
 
-    def take(self, frames: Frames) -> None:
-        """The next frames. Where every word is released, and the refractory time is over, there is nothing to do."""
-        quiet = float(frames.posteriors[:, : len(WORDS)].max()) < self._release
+    def take(
+        self,
+        frame: NDArray[np.int64],
+        position: NDArray[np.int64],
+        origin: NDArray[np.int64],
+        posteriors: NDArray[np.float32],
+    ) -> None:
+        """The next n > 0 frames, as ``codec.Frames`` has them: (n,), (n,), (n,) and (n, 12).
+
+        Where every word is released, and the refractory time is over, there is nothing to do.
+        """
+        quiet = float(posteriors[:, : len(WORDS)].max()) < self._release
         if quiet and self._quiet >= self._refractory:
             return
-        self._quiet = self._quiet + len(frames) if quiet else 0
-        logits = np.log(np.maximum(frames.posteriors.astype(np.float64), _LEAST))
-        rows = zip(frames.frame.tolist(), frames.position.tolist(), frames.origin.tolist(), logits, strict=True)
-        for frame, position, origin, row in rows:
-            record = Telemetry(frame, position - origin, 0.0, _EMPTY, _EMPTY, _EMPTY, _EMPTY, row, 0.0)
+        self._quiet = self._quiet + len(frame) if quiet else 0
+        logits = np.log(np.maximum(posteriors.astype(np.float64), _LEAST))
+        rows = zip(frame.tolist(), position.tolist(), origin.tolist(), logits, strict=True)
+        for number, at, start, row in rows:
+            record = Telemetry(number, at - start, 0.0, _EMPTY, _EMPTY, _EMPTY, _EMPTY, row, 0.0)
             event = self._detector.update(record)
             if event is not None:
-                self.found.append(Detection(event.word, event.decided + origin, event.score))
+                self.found.append(Detection(event.word, event.decided + start, event.score))
 
 
 def table(made: Report) -> list[tuple[str, ...]]:

@@ -62,7 +62,8 @@ class Recorder:
     for the disk); ``note``, ``progress`` and ``stop`` may be called from any thread. ``detail``: "full", or "brief"
     without mel, SNR, routing and the like (``codec.DETAILS``). ``spans``: keep only what lies around words. ``limit``:
     bytes that the file may take; a recording of spans then goes on counting words, any other ends. ``reserve``: bytes
-    to leave free on the disk. ``about``: further plain values for the header.
+    to leave free on the disk. ``about``: further plain values for the header. ``listener`` is given everything, kept
+    or not, in the writing thread.
 
     Raises KWScopeError where the file cannot be made.
     """
@@ -77,13 +78,14 @@ class Recorder:
         reserve: int = RESERVE,
         patient: bool = False,
         about: dict[str, Any] | None = None,
+        listener: Callable[[Heard | Entry | Remembered], None] | None = None,
         open_writer: Callable[[Path], ChunkWriter] = ChunkWriter,
     ) -> None:
         if detail not in DETAILS:
             raise KWScopeError(f"There is no detail {detail!r} of recordings: choose one of {', '.join(DETAILS)}.")
         self.path = Path(path)
         self._detail, self._spans, self._limit, self._reserve = detail, spans, limit, reserve
-        self._patient, self._about = patient, about or {}
+        self._patient, self._about, self._listener = patient, about or {}, listener
         try:
             if free_bytes(self.path.parent) < reserve:
                 raise KWScopeError(
@@ -223,6 +225,8 @@ class Recorder:
         self._finish()
 
     def _take(self, item: Any) -> None:
+        if self._listener is not None and item != ():
+            self._listener(item)
         if isinstance(item, Heard):
             kept: Iterable[Heard] = (item,)
             if self._spans is not None:
@@ -301,8 +305,13 @@ class Recorder:
             )
         return f"{self.path} cannot be written any more ({error.strerror or error}): the recording ended."
 
+    @property
+    def _heard(self) -> int:
+        """Samples that the file tells of."""
+        return self._taken if self._spans is not None else self._written
+
     def _length(self) -> str:
-        return f"{self._written / SAMPLE_RATE:.0f} s"
+        return f"{self._heard / SAMPLE_RATE:.0f} s"
 
     def _end(self, sentence: str) -> None:
         if not self._message:
@@ -314,7 +323,7 @@ class Recorder:
     def _finish(self) -> None:
         """The end record; on a full disk the newest chunks make room for it."""
         self._over.set()
-        samples = self._taken if self._spans is not None else self._written
+        samples = self._heard
         while True:
             value = {
                 "samples": samples,
