@@ -46,6 +46,7 @@ from app.session_notes import Notes
 from app.session_recording import Recording
 from app.session_replay import Replay
 from app.tour import Tour
+from app.watch import Watch
 
 if TYPE_CHECKING:
     from app.window import MainWindow
@@ -155,6 +156,7 @@ FEATURES: tuple[Callable[[MainWindow], Feature], ...] = (
     Recording,
     Replay,
     Notes,
+    Watch,
 )
 """Parts without a panel, made in this order once the window is built."""
 

@@ -94,6 +94,14 @@ class Replay(Feature):
             self._wanted = position
             self.window.listen_to(Choice("file", str(source.path)))
 
+    def open_at(self, path: Path, position: int) -> None:
+        """Hear the session of ``path`` from sample ``position`` on."""
+        if self.source is not None and self.source.path == path:
+            self.seek(position)
+        else:
+            self._wanted = position
+            self.window.listen_to(Choice("file", str(path)))
+
     def show_position(self, position: int) -> None:
         """Show a moment: on the display where it is held, else by going there."""
         column = self.column_of(position)

@@ -40,6 +40,7 @@ _TIPS = {
     "level": "Loudest level (RMS of 10 ms) of the last 1.5 s against the range that the network was trained on",
     "board": "The FPGA board, or the program that stands for one (B opens its dialog)",
     "calibration": "Constants that follow a measured silence: click for what was measured (K measures again)",
+    "watch": "False-accept run: how long it has listened, and the words reported (click for the figures)",
     "network": "Network and the first digits of the SHA-256 of its weights",
 }
 GIVES_WAY = ("hop", "load", "level", "network")
@@ -111,6 +112,17 @@ class StatusBar(QStatusBar):
         put("calibration", "", said if health.calibration else "")
         put("network", "", health.notice or health.network)
         self._fit()
+
+    def show_watch(self, text: str) -> None:
+        """How a false-accept run stands; empty: there is none."""
+        label, t = self.fields["watch"], self.theme
+        said = f'<span style="color:{t.bad}">●</span> '
+        said += f'<a href="watch" style="color:{t.text}; text-decoration:none">False-accept run {text}</a>'
+        said = said if text else ""
+        if label.text() != said:
+            label.setText(said)
+            label.setAccessibleName(f"False-accept run: {text}" if text else "watch")
+            self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
