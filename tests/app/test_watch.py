@@ -24,6 +24,7 @@ from kwscore.session.container import ChunkWriter
 from kwscore.session.reader import Session
 from kwscore.stream.detection import DetectionSettings
 from tests.app.conftest import OpenWindow
+from tests.app.fakes import LoudnessEngine
 from tests.app.handling import LEFT, click, live, part, trigger
 from tests.stream.fakes import PATIENCE
 
@@ -181,6 +182,16 @@ def test_another_source_ends_the_run(open_window: OpenWindow, qtbot, sound: Path
     with Session(watch.last.recorder.path) as session:
         assert session.complete
         assert {segment.source["name"] for segment in session.segments} == {"Fake microphone"}
+
+
+def test_another_network_ends_the_run(open_window: OpenWindow, qtbot) -> None:
+    engines = {"": LoudnessEngine(), "other": LoudnessEngine("Other")}
+    engines["other"].model_hash = "ba9876543210"
+    window, _, watch = watching(open_window, qtbot, load_engine=lambda name, say: (engines[name], (-50.0, -8.0)))
+    window.controller.set_network("other")
+    qtbot.waitUntil(lambda: "another network was chosen" in window.banner.text())
+    with Session(watch.last.recorder.path) as session:
+        assert {segment.engine["hash"] for segment in session.segments} == {"0123456789ab"}
 
 
 def test_a_lost_microphone_keeps_what_was_heard(open_window: OpenWindow, qtbot) -> None:
