@@ -25,6 +25,7 @@ from app.feature import Feature
 from app.moments import Moments
 from app.noise_feature import NoiseFeature
 from app.noise_panel import NoisePanel
+from app.panel_export import PanelPictures
 from app.panels.bars import BarsPanel
 from app.panels.comparison import ComparedLogitsPanel, ComparedPosteriorsPanel, DifferencePanel
 from app.panels.comparison_figures import ComparisonPanel
@@ -153,6 +154,7 @@ FEATURES: tuple[Callable[[MainWindow], Feature], ...] = (
     Captions,
     Tour,
     ExperimentFeature,
+    PanelPictures,
     Recording,
     Replay,
     Notes,

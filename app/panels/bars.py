@@ -106,6 +106,10 @@ class BarsPanel(QWidget):
         self._still.setDevicePixelRatio(scale)
         self._still.fill(QColor(self.theme.surface))
         painter = QPainter(self._still)
+        self._draw_still(painter)
+        painter.end()
+
+    def _draw_still(self, painter: QPainter) -> None:
         place = self._geometry()
         painter.setFont(font(place.size, fixed=True))
         for index, label in enumerate(LABELS):
@@ -113,13 +117,27 @@ class BarsPanel(QWidget):
             painter.setPen(QColor(self.theme.text if index < len(WORDS) else self.theme.muted))
             painter.drawText(QRectF(box.left() - place.left, box.top(), place.left - 10, box.height()), _RIGHT, label)
             painter.fillRect(_bar(box, 1.0), QColor(self.theme.raised))
-        painter.end()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if self._still.isNull():
             self._paint_still()
         painter = QPainter(self)
         painter.drawPixmap(0, 0, self._still)
+        self._draw_values(painter)
+        painter.end()
+
+    @property
+    def whole_height(self) -> int:
+        """Logical pixels that ``paint_whole`` needs."""
+        return self.height()
+
+    def paint_whole(self, painter: QPainter) -> None:
+        """Paint what is seen at any scale and on any device: nothing comes from pixmaps."""
+        painter.fillRect(self.rect(), QColor(self.theme.surface))
+        self._draw_still(painter)
+        self._draw_values(painter)
+
+    def _draw_values(self, painter: QPainter) -> None:
         place = self._geometry()
         plain, strong = font(place.size, fixed=True), font(place.size, QFont.Weight.DemiBold, fixed=True)
         for index, value in enumerate(self.values):
@@ -135,7 +153,6 @@ class BarsPanel(QWidget):
             painter.setPen(QColor(self.theme.accent if passed else self.theme.text))
             rest = place.column - place.left - place.width - place.edge
             painter.drawText(QRectF(box.right(), box.top(), rest, box.height()), _RIGHT, f"{value:.2f}")
-        painter.end()
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.DevicePixelRatioChange:

@@ -213,5 +213,7 @@ class LogPanel(ListPanel):
         menu.addAction("Copy", self.copy)
         menu.addAction("Export CSV…", self.export_wanted.emit)
         menu.addAction("Clear", self.clear)
+        menu.addSeparator()
+        menu.addActions(self.actions())
         menu.popup(self.table.viewport().mapToGlobal(position))
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -92,6 +92,7 @@ class TimePanel(QWidget, metaclass=_AbstractWidget):
         self._hint = ""
         self._caption: str | None = None  # None: no captions are shown
         self._axis = False
+        self._added = 0  # px of height while a picture is painted
         self._tape = QPixmap()
         self._scale = QPixmap()
         self._painted_to: int | None = None
@@ -188,7 +189,7 @@ class TimePanel(QWidget, metaclass=_AbstractWidget):
     def plot(self) -> QRectF:
         bottom = PAD + scaled(AXIS * self._axis + CAPTION * (self._caption is not None))
         left, width = scale_width(), self.width() - scale_width() - side_width()
-        return QRectF(left, PAD, max(width, 20), max(self.height() - PAD - bottom, 10))
+        return QRectF(left, PAD, max(width, 20), max(self.height() + self._added - PAD - bottom, 10))
 
     @property
     def side(self) -> QRectF:
@@ -252,7 +253,7 @@ class TimePanel(QWidget, metaclass=_AbstractWidget):
     # -- painting ---------------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        plot, side, scale = self.plot, self.side, self.devicePixelRatioF()
+        plot, scale = self.plot, self.devicePixelRatioF()
         self._update_tape()
         if self._scale.isNull():
             self._paint_scale()
@@ -263,6 +264,36 @@ class TimePanel(QWidget, metaclass=_AbstractWidget):
         right = round((plot.right()) * scale)
         painter.drawPixmap(right - self._tape.width(), round(plot.top() * scale), self._tape)
         painter.restore()
+        self._paint_over(painter)
+        painter.end()
+
+    @property
+    def whole_height(self) -> int:
+        """Logical pixels that ``paint_whole`` needs: those of the panel and of its time labels."""
+        return self.height() + (0 if self._axis else scaled(AXIS))
+
+    def paint_whole(self, painter: QPainter) -> None:
+        """Paint what is seen, always with time labels, at any scale and on any device: nothing comes from pixmaps, so
+        that lines and text stay such in vector formats."""
+        scale, axis = self.devicePixelRatioF(), self._axis
+        self._added, self._axis = self.whole_height - self.height(), True
+        try:
+            plot, shown = self.plot, self.visible_columns
+            painter.fillRect(QRectF(0, 0, self.width(), self.height() + self._added), QColor(self.theme.surface))
+            self._draw_scale(painter)
+            painter.save()
+            painter.translate(plot.right() - shown * self.pitch / scale, plot.top())
+            painter.scale(1 / scale, 1 / scale)
+            strip = QRect(0, 0, shown * self.pitch, max(1, int(plot.height() * scale)))
+            self._paint_strip(painter, strip, self.end - shown, scale)
+            painter.restore()
+            self._paint_over(painter)
+        finally:
+            self._added, self._axis = 0, axis
+
+    def _paint_over(self, painter: QPainter) -> None:
+        """What stands over the tape and beside it."""
+        plot, side = self.plot, self.side
         if self.feed.end == 0:
             self._paint_empty(painter, plot)
         else:
@@ -275,9 +306,9 @@ class TimePanel(QWidget, metaclass=_AbstractWidget):
                 overlay.paint_times(painter, self)
         if self._caption:
             left, height = scale_width(), scaled(CAPTION)
-            box = QRectF(left, self.height() - height - 1, self.width() - left - 8, height)
+            bottom = self.height() + self._added
+            box = QRectF(left, bottom - height - 1, self.width() - left - 8, height)
             overlay.paint_caption(painter, self.theme, box, self._caption)
-        painter.end()
 
     def _paint_scale(self) -> None:
         scale = self.devicePixelRatioF()
@@ -285,6 +316,11 @@ class TimePanel(QWidget, metaclass=_AbstractWidget):
         self._scale.setDevicePixelRatio(scale)
         self._scale.fill(QColor(self.theme.surface))
         painter = QPainter(self._scale)
+        self._draw_scale(painter)
+        painter.end()
+
+    def _draw_scale(self, painter: QPainter) -> None:
+        """Ticks at the left, what stands still at the right."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         plot = self.plot
         painter.fillRect(plot, QColor(self.theme.plot))
@@ -300,7 +336,6 @@ class TimePanel(QWidget, metaclass=_AbstractWidget):
             taken = y
             painter.drawText(QRectF(0, y - height / 2, plot.left() - 7, height), _RIGHT, text)
         self.paint_side(painter, self.side)
-        painter.end()
 
     def _paint_empty(self, painter: QPainter, plot: QRectF) -> None:
         """What to do, in a clear space of the grid."""
