@@ -17,13 +17,13 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QProgressBar,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from app import board_words as words
 from app.boards import BoardStatus
+from app.dialog_parts import push_button
 from app.engines import EngineChoice, Kind, Reference
 from app.listening import in_thread
 from app.theme import LIGHT, Theme, font
@@ -87,12 +87,14 @@ class BoardDialog(QDialog):
         self.path.setPlaceholderText("sim, rtl, /dev/ttyUSB1, COM5, socket://host:port …")
         self.path.returnPressed.connect(self.connect_board)
         self.path.textChanged.connect(self._mark)
-        self.rescan = _button("Look again", "Look for serial ports again", self.look)
-        self.connect_button = _button("Connect", "Open the port and load the network's weights", self.connect_board)
-        self.disconnect_button = _button("Disconnect", "Close the port; software goes on", self.disconnect_board)
-        self.run_button = _button("Compare with it", "Run the integer engine and the board together", self.compare)
-        self.test_button = _button("Selftest", "Known audio through the board, every answer compared", self.selftest)
-        self.stats_button = _button("Statistics", "Ask the board for its counters", self.statistics)
+        self.rescan = push_button("Look again", "Look for serial ports again", self.look)
+        self.connect_button = push_button("Connect", "Open the port and load the network's weights", self.connect_board)
+        self.disconnect_button = push_button("Disconnect", "Close the port; software goes on", self.disconnect_board)
+        self.run_button = push_button("Compare with it", "Run the integer engine and the board together", self.compare)
+        self.test_button = push_button(
+            "Selftest", "Known audio through the board, every answer compared", self.selftest
+        )
+        self.stats_button = push_button("Statistics", "Ask the board for its counters", self.statistics)
         self.bar = QProgressBar()
         self.bar.setRange(0, 0)
         self.bar.setTextVisible(False)
@@ -366,12 +368,3 @@ class BoardDialog(QDialog):
         for item in self.list.selectedItems():
             if item.data(Qt.ItemDataRole.UserRole):
                 self.path.setText(item.data(Qt.ItemDataRole.UserRole))
-
-
-def _button(text: str, tip: str, slot: object) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.setAccessibleName(text)
-    button.setAutoDefault(False)
-    button.clicked.connect(lambda: slot())  # type: ignore[operator]
-    return button

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QProgressBar,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from app.calibration import Calibration, Part, Setting
 from app.calibration_measured import caption
+from app.dialog_parts import push_button
 from app.panels.calibration_constants import ConstantsTable
 from app.panels.calibration_plot import NoisePlot
 from app.panels.waveform import decibels
@@ -75,14 +75,15 @@ class CalibrationDialog(QDialog):
         self.law.setToolTip("How the constants follow the SNR: by the published continuous law, or by named profiles")
         self.law.addItems([words for _, words in LAWS])
         self.law.activated.connect(lambda row: self.law_chosen.emit(LAWS[row][0]))
-        self.measure = _button("Measure again", "Keep quiet once more (K)", self.measure_wanted)
-        self.cancel = _button("Cancel", "Measure no longer; what is set stays (Esc)", self.cancel_wanted)
-        self.anyway = _button("It is the noise: take it", "What was heard stays: a crowd, say", self.anyway_wanted)
-        self.undo = _button("Undo", "The constants from before the last change (Shift + K)", self.undo_wanted)
-        self.redo = _button("Redo", "What undo took away", self.redo_wanted)
-        self.reset = _button("Network's own", "Back to the constants it was trained with", self.reset_wanted)
-        self.close_button = _button("Close", "Close; what is set stays", None)
-        self.close_button.clicked.connect(self.close)
+        self.measure = push_button("Measure again", "Keep quiet once more (K)", self.measure_wanted.emit)
+        self.cancel = push_button("Cancel", "Measure no longer; what is set stays (Esc)", self.cancel_wanted.emit)
+        self.anyway = push_button(
+            "It is the noise: take it", "What was heard stays: a crowd, say", self.anyway_wanted.emit
+        )
+        self.undo = push_button("Undo", "The constants from before the last change (Shift + K)", self.undo_wanted.emit)
+        self.redo = push_button("Redo", "What undo took away", self.redo_wanted.emit)
+        self.reset = push_button("Network's own", "Back to the constants it was trained with", self.reset_wanted.emit)
+        self.close_button = push_button("Close", "Close; what is set stays", self.close)
         self._arrange()
         self.set_theme(theme)
         room = self.screen().availableSize()
@@ -268,13 +269,3 @@ def _engine(part: Part) -> str:
         return f"○ {title}: its own constants"
     named = f", profile {part.record.profile}" if part.record.profile else ""
     return f"● {title}: calibrated for {_snr(part.record.snr_db)}{named}"
-
-
-def _button(text: str, tip: str, wanted: object) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.setAccessibleName(text)
-    button.setAutoDefault(False)
-    if wanted is not None:
-        button.clicked.connect(lambda: wanted.emit())  # type: ignore[attr-defined]
-    return button

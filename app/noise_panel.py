@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QScrollArea,
     QSizePolicy,
     QSlider,
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.dialog_parts import push_button
 from app.noise import HIGHEST, LOWEST, NoiseFigures, NoiseState, recordings
 from app.panels.waveform import decibels
 from app.theme import Theme, font, scaled
@@ -125,8 +125,18 @@ class NoisePanel(QWidget):
         self.kind.setMinimumContentsLength(8)
         self.kind.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.kind.activated.connect(lambda row: self.noise_chosen.emit(self.kind.itemData(row)))
-        self.file_button = _button("File…", "A recording of your own, repeated for ever", self.file_wanted)
-        self.folder_button = _button("Folder…", "List all recordings of a folder", self.folder_wanted)
+        self.file_button = push_button(
+            "File…",
+            "A recording of your own, repeated for ever",
+            self.file_wanted.emit,
+            name="File: A recording of your own, repeated for ever",
+        )
+        self.folder_button = push_button(
+            "Folder…",
+            "List all recordings of a folder",
+            self.folder_wanted.emit,
+            name="Folder: List all recordings of a folder",
+        )
         self.slider = snr_slider()
         self.slider.valueChanged.connect(self._moved)
         self.snr = QLabel("")
@@ -284,15 +294,6 @@ def snr_slider() -> QSlider:
 def decibels_of_snr(value: int) -> str:
     """``+10 dB``, ``−5 dB``."""
     return f"{value:+d} dB".replace("-", "−")
-
-
-def _button(text: str, tip: str, wanted: object) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.setAccessibleName(f"{text.rstrip('…')}: {tip}")
-    button.setAutoDefault(False)
-    button.clicked.connect(lambda: wanted.emit())  # type: ignore[attr-defined]
-    return button
 
 
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter

@@ -16,13 +16,14 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QPushButton,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
+from app.dialog_parts import push_button
+from app.panels.listing import make_plain
 from app.panels.timepanel import clock
 from app.theme import Theme, font, scaled
 from kwscore.constants import SAMPLE_RATE, WORDS
@@ -92,12 +93,14 @@ class WatchDialog(QDialog):
             chosen.connect(self._choose)
         copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self)
         copy.activated.connect(self.copy)
-        self.run_button = _button("Start", "Start or end the run (Ctrl + Shift + R)", self.run_wanted)
-        self.open_button = _button("Open what was kept", "Replay the run's file in the window", self.open_wanted)
-        self.copy_button = _button("Copy table", "Figures with tabs between, for a spreadsheet (Ctrl + C)", None)
-        self.copy_button.clicked.connect(self.copy)
-        self.close_button = _button("Close", "Close; the run goes on", None)
-        self.close_button.clicked.connect(self.close)
+        self.run_button = push_button("Start", "Start or end the run (Ctrl + Shift + R)", self.run_wanted.emit)
+        self.open_button = push_button(
+            "Open what was kept", "Replay the run's file in the window", self.open_wanted.emit
+        )
+        self.copy_button = push_button(
+            "Copy table", "Figures with tabs between, for a spreadsheet (Ctrl + C)", self.copy
+        )
+        self.close_button = push_button("Close", "Close; the run goes on", self.close)
         self._arrange()
         self.set_theme(theme)
         room = self.screen().availableSize()
@@ -270,23 +273,6 @@ def _side(right: bool) -> Qt.AlignmentFlag:
 
 def _table(name: str) -> QTableWidget:
     table = QTableWidget(0, 0)
-    table.setAccessibleName(name)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setShowGrid(False)
-    table.setWordWrap(False)
-    table.setTabKeyNavigation(False)
-    table.verticalHeader().hide()
-    table.horizontalHeader().setHighlightSections(False)
+    make_plain(table, name)
     table.horizontalHeader().setMinimumSectionSize(1)
     return table
-
-
-def _button(text: str, tip: str, wanted: object) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.setAccessibleName(text)
-    button.setAutoDefault(False)
-    if wanted is not None:
-        button.clicked.connect(lambda: wanted.emit())  # type: ignore[attr-defined]
-    return button

@@ -22,6 +22,18 @@ ROW, LEAST = 24, 110  # px at 100 % text size: height of a row, and of a panel
 NARROWEST = 220  # px
 
 
+def make_plain(table: QTableView, name: str) -> None:
+    """A table that is read, not edited: whole rows, no grid, Tab leads on; ``name``: for screen readers."""
+    table.setAccessibleName(name)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setShowGrid(False)
+    table.setWordWrap(False)
+    table.setTabKeyNavigation(False)
+    table.verticalHeader().hide()
+    table.horizontalHeader().setHighlightSections(False)
+
+
 class ListPanel(QWidget):
     """``table`` over a foot of ``count`` and ``buttons``; ``hint`` in its place while there are no rows.
 
@@ -40,14 +52,7 @@ class ListPanel(QWidget):
         self.setAutoFillBackground(True)
         self.setAccessibleName(name)
         self.setToolTip(f"<p><b>{self.title}</b></p><p>{self.about}</p>")
-        table.setAccessibleName(rows)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.setTabKeyNavigation(False)
-        table.verticalHeader().hide()
-        table.horizontalHeader().setHighlightSections(False)
+        make_plain(table, rows)
         self.hint = QLabel(hint)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.hint.setWordWrap(True)

@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import select
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -147,9 +148,10 @@ def _open(port: str, baud: int) -> Any:
         handle.open()
     except (*PORT_ERRORS, ValueError) as error:
         raise BoardError(_why(port, error)) from error
-    # Else FTDI chips keep bytes back for 16 ms. Pseudo-terminals, sockets and other systems do not know the call.
-    with contextlib.suppress(*PORT_ERRORS, ValueError, AttributeError, NotImplementedError):
-        handle.set_low_latency_mode(True)
+    if sys.platform == "linux" and "://" not in port:
+        # Else FTDI chips keep bytes back for 16 ms. Pseudo-terminals refuse it.
+        with contextlib.suppress(*PORT_ERRORS, ValueError):
+            handle.set_low_latency_mode(True)
     with contextlib.suppress(*PORT_ERRORS):
         handle.reset_input_buffer()
     return handle
